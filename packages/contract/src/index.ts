@@ -1,0 +1,19 @@
+/**
+ * The narrow interfaces between Favonius packages. Types only: importing it costs nothing at run time.
+ *
+ * @packageDocumentation
+ */
+
+export type { Clock, Env, Instant, Machine, Malformed, Random, Timer } from './env.ts'
+export type { Address, Family, LinkAddress, Prefix } from './address.ts'
+export type { BufferPool, ChecksumState, NetBuf } from './netbuf.ts'
+export type { BufferSource, Device, DeviceSink, Medium, Offload } from './device.ts'
+export type {
+  AddOptions, AddressOrigin, AddressState, DefaultInterface, DropReason, Hold, Interface, InterfaceAddress, L2, L2Flags,
+  Netif, NetifEvent, NetworkInput, Resolver, Statistics, Tap, UpOptions, VirtualOptions,
+} from './netif.ts'
+export type { IcmpError, Ip, IpInfo, NetworkLayer, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'
+export type {
+  DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet,
+  StreamOptions, StreamSink,
+} from './seams.ts'

@@ -1,0 +1,92 @@
+/**
+ * The two seams that applications stand on: datagrams and streams.
+ * Our sockets, node:dgram, node:net, a WebSocket or DTLS may be behind them.
+ *
+ * Sinks, not promises: a call is synchronous, so virtual time stays exact and no queue is added.
+ */
+
+/** An address and a port. Interned per peer by who makes it, so that it can be a Map's key; its text is made lazily. */
+export interface Endpoint {
+  /** `192.0.2.1`, `2001:db8::1`, `fe80::1%eth0`. */
+  readonly address: string
+  readonly port: number
+}
+
+export interface DatagramOptions {
+  /** Dual stack off: an IPv6 socket that takes no IPv4. */
+  readonly v6only?: boolean
+  /** Share the port with others that say so too. */
+  readonly reuse?: boolean
+  /** Send and receive on this interface alone. */
+  readonly iface?: string
+  /** Of what is sent; unicast 64 and multicast 1 unless given. */
+  readonly hopLimit?: number
+}
+
+/** What is known of a datagram beyond its bytes. One record is reused: copy what you keep. */
+export interface DatagramInfo {
+  /** The address it was sent to. */
+  readonly local: string | undefined
+  readonly iface: string | undefined
+  readonly multicast: boolean | undefined
+  readonly hopLimit: number | undefined
+}
+
+export interface DatagramSink {
+  /** `data` is borrowed until the call returns. */
+  receive(data: Uint8Array, from: Endpoint, info: DatagramInfo): void
+  /** An error of the socket, or an ICMP error of a peer; `code` has errno's name. */
+  error?(error: Error & { readonly code: string }): void
+}
+
+export interface DatagramSocket {
+  readonly local: Endpoint
+  /** Copied before it returns. False: not sent (no room, no route), and counted. Throws only on a malformed endpoint, oversize data, or a closed socket. */
+  send(data: Uint8Array, to: Endpoint): boolean
+  join(group: string, iface?: string): void
+  leave(group: string, iface?: string): void
+  close(): void
+}
+
+export interface DatagramNet {
+  /** Rejects with EADDRINUSE, EADDRNOTAVAIL, EINVAL. Address `::` (both families where composed) and a free port unless given. */
+  open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<DatagramSocket>
+}
+
+export interface StreamOptions {
+  /** Milliseconds to connect within. */
+  readonly timeout?: number
+}
+
+export interface StreamSink {
+  /** `chunk` is borrowed until the call returns. */
+  receive(chunk: Uint8Array): void
+  /** A `write` that took less than given may go on. */
+  drained?(): void
+  /** The peer sent its end; writing may go on. */
+  ended?(): void
+  /** Nothing follows. With an error when it did not end in order. */
+  closed(error?: Error): void
+}
+
+export interface Stream {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  /** How many bytes were taken; when fewer than given, `drained()` says that more fit. */
+  write(chunk: Uint8Array): number
+  /** After it returns nothing is delivered, and the window stays shut for what is undelivered. */
+  pause(): void
+  resume(): void
+  end(): void
+  abort(error?: Error): void
+}
+
+export interface Listener {
+  readonly local: Endpoint
+  close(): void
+}
+
+export interface StreamNet {
+  connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
+  listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
+}

@@ -1,0 +1,5 @@
+/**
+ * What it is, in one sentence.
+ *
+ * @packageDocumentation
+ */
