@@ -1,5 +1,7 @@
 /**
- * What it is, in one sentence.
+ * What the tests of every package share: a suite with a time limit, conformance suites for the contracts.
  *
  * @packageDocumentation
  */
+
+export { suite } from './suite.ts'

@@ -1,0 +1,20 @@
+import { suite as uvuSuite, type Test } from 'uvu'
+
+/** A uvu suite whose tests fail when they take longer than `timeout` milliseconds of real time (10 000 unless given). */
+export function suite(name: string, { timeout = 10_000 } = {}): Test {
+  const inner = uvuSuite(name)
+  const limited = (title: string, body: (context: never) => unknown) => async (context: never): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`«${title}» was still running after ${timeout} ms`)), timeout)
+    })
+    try {
+      await Promise.race([body(context), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  const test = ((title: string, body: (context: never) => void) => inner(title, limited(title, body))) as Test
+  test.only = ((title: string, body: (context: never) => void) => inner.only(title, limited(title, body))) as Test['only']
+  return Object.assign(test, { skip: inner.skip, before: inner.before, after: inner.after, run: inner.run })
+}
