@@ -1,5 +1,9 @@
 /**
- * What it is, in one sentence.
+ * Time and randomness: `system` is the real world, `virtual` one that a test owns.
  *
  * @packageDocumentation
  */
+
+export { system } from './system.ts'
+export { virtual, type RunOptions, type VirtualEnv, type VirtualOptions } from './virtual.ts'
+export { deferred, sleep, type Deferred } from './deferred.ts'

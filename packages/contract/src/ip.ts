@@ -1,7 +1,7 @@
 /** The seam between network layers and transports. */
 
 import type { Address, Family, Prefix } from './address.ts'
-import type { Interface } from './netif.ts'
+import type { Interface, Netif } from './netif.ts'
 import type { NetBuf } from './netbuf.ts'
 
 /**
@@ -92,6 +92,8 @@ export interface NetworkLayer {
   isMulticast(address: Address): boolean
   join(iface: Interface, group: Address): void
   leave(iface: Interface, group: Address): void
+  /** A resolver gave up on a packet of ours, which begins with the IP header: its transport is told EHOSTUNREACH. Borrows `packet`. */
+  unresolved(packet: NetBuf, nextHop: Address): void
   /** Answers a packet that no socket wants: ICMP port or protocol unreachable, where the rules allow it. Borrows `packet`. */
   refuse(packet: NetBuf, ip: IpInfo, why: 'port' | 'protocol'): void
 }
@@ -108,6 +110,8 @@ export interface RouteEntry {
 
 /** NET_IP: what both network layers share. Hidden: `ipv4` and `ipv6` select it. */
 export interface Ip {
+  /** The interfaces that packets come from and go to. */
+  readonly netif: Netif
   /** The layer of a family, where composed. */
   layer(family: Family): NetworkLayer | undefined
   registerLayer(layer: NetworkLayer): () => void

@@ -45,11 +45,14 @@ type Types<F> = F extends { readonly '~types'?: infer T } ? NonNullable<T> : nev
 export type ProvidesOf<F> = Types<F> extends { readonly provides: infer P } ? P : never
 export type NeedsOf<F> = Types<F> extends { readonly needs: infer N } ? N : never
 
-type Intersect<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : unknown
 type Flat<T> = { readonly [K in keyof T]: T[K] }
+// Each member becomes a function before the union is formed: a union of the bare objects would be reduced, and `{ ip } | {}` is `{}`.
+type ProvidedBy<F> = F extends AnyFeature ? (p: ProvidesOf<F>) => void : never
+type NeededBy<F> = F extends AnyFeature ? (n: NeedsOf<F>) => void : never
 /** All that a list of features provides. */
-export type AllOf<Fs extends readonly AnyFeature[]> = Flat<Intersect<ProvidesOf<Fs[number]>>>
-type NeededBy<Fs extends readonly AnyFeature[]> = Intersect<NeedsOf<Fs[number]>>
+export type AllOf<Fs extends readonly AnyFeature[]> = Flat<[ProvidedBy<Fs[number]>] extends [(i: infer I) => void] ? I : {}>
+/** All that a list of features needs. */
+type AllNeededBy<Fs extends readonly AnyFeature[]> = Flat<[NeededBy<Fs[number]>] extends [(i: infer I) => void] ? I : {}>
 
 /** What a feature is made of. */
 export interface Definition<Name extends string, O extends Options, S extends readonly AnyFeature[], N extends object, I extends object, Made> {
@@ -66,7 +69,7 @@ export interface Definition<Name extends string, O extends Options, S extends re
    * Builds it for one stack. `parts` are those it selects, needs and implies, made before it; a feature it selects that
    * itself needs this one is made after it.
    */
-  create(parts: Flat<(S extends readonly [] ? unknown : Intersect<ProvidesOf<S[number]>>) & N & Partial<I>>, context: Context & { readonly options: Settings<O> }): Made
+  create(parts: Flat<AllOf<S> & N & Partial<I>>, context: Context & { readonly options: Settings<O> }): Made
 }
 
 /** Names a type for `needs` and `implies`; there is no value behind it. */
@@ -97,8 +100,11 @@ export function feature<
   const S extends readonly AnyFeature[] = [],
   N extends object = {},
   I extends object = {},
->(definition: Definition<Name, O, S, N, I, Made>): FeatureMaker<Name, O, Flat<{ readonly [K in Name]: Made } & (S extends readonly [] ? unknown : Intersect<ProvidesOf<S[number]>>)>,
-  Flat<Omit<N & (S extends readonly [] ? unknown : NeededBy<S>), Name | (S extends readonly [] ? never : keyof Intersect<ProvidesOf<S[number]>>)>>> {
+>(definition: Definition<Name, O, S, N, I, Made>): FeatureMaker<
+  Name, O,
+  Flat<{ readonly [K in Name]: Made } & AllOf<S>>,
+  Flat<Omit<N & AllNeededBy<S>, Name | keyof AllOf<S>>>
+> {
   const { name, symbol, options = {} as O, selects = [] as unknown as S, needs = {}, implies = {} } = definition
   return (given) => {
     const settings = settle(name, options, given)

@@ -1,5 +1,12 @@
 /**
- * What it is, in one sentence.
+ * Network interfaces: where devices, link layers, resolvers and network layers meet. After Zephyr's `net_if` and `net_l2`.
  *
  * @packageDocumentation
  */
+
+export { netif } from './feature.ts'
+export { NetifLayer } from './layer.ts'
+export { netifOptions } from './options.ts'
+export { bareIp } from './bareip.ts'
+export { loopback, loopbackOptions } from './loopback.ts'
+export { PacketRing } from './ring.ts'

@@ -1,5 +1,7 @@
 /**
- * What it is, in one sentence.
+ * Composes features into a stack.
  *
  * @packageDocumentation
  */
+
+export { compose, type Stack } from './compose.ts'

@@ -1,0 +1,273 @@
+/**
+ * The ARP table: RFC 826, with the host rules of RFC 1122 §2.3.2. Read both before touching it.
+ *
+ * ```text
+ *            resolve           reply              used after reachableTime         no answer
+ *   (none) ---------> pending -------> resolved ---------------------> refreshing -----------> (none)
+ *                        | no answer      ^                                | reply
+ *                        v                +--------------------------------+
+ *                      (none)
+ * ```
+ *
+ * Zephyr asks once and forgets an entry only when another needs its place; asking three times, and asking a used neighbour
+ * again, is RFC 1122's advice.
+ */
+
+import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
+import type { Settings } from '@favonius/kconfig'
+import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, sameLink } from '@favonius/inet'
+import type { arpOptions } from '../options.ts'
+import { GROUP_BIT } from '../wire.ts'
+import { LENGTH, readArp, REPLY, REQUEST, writeArp, type ArpPacket } from './wire.ts'
+
+/** RFC 1122 §2.3.2.1: no more than one request a second for one address. */
+const REQUEST_INTERVAL = 1000
+/** Requests without an answer before we give up. */
+const MAX_REQUESTS = 3
+/** RFC 5227 §2.4(c): an address is defended once in this time. */
+const DEFEND_INTERVAL = 10_000
+
+const UNKNOWN = /* @__PURE__ */ linkAddress(6, 0, 0)
+
+/** A remembered neighbour, as shown to people. */
+export interface ArpNeighbor {
+  readonly iface: Interface
+  readonly address: Address
+  readonly linkAddress: LinkAddress | undefined
+  readonly state: 'pending' | 'resolved' | 'refreshing'
+}
+
+/** `stack.arp`. */
+export interface Arp {
+  readonly neighbors: readonly ArpNeighbor[]
+  /** Forgets every neighbour, or those of one interface; packets that wait for one are dropped and counted. */
+  flush(iface?: Interface): void
+}
+
+class Entry implements ArpNeighbor {
+  readonly iface: Interface
+  readonly address: Address
+  linkAddress: LinkAddress | undefined
+  state: ArpNeighbor['state'] = 'pending'
+  /** The packet that waits: the latest (RFC 1122 §2.3.2.2). */
+  parked: NetBuf | undefined
+  requests = 0
+  /** When it is asked for again, while pending or refreshing; when it is to be refreshed, once resolved. */
+  due: Instant = 0
+  used: Instant = 0
+
+  constructor(iface: Interface, address: Address) {
+    this.iface = iface
+    this.address = address
+  }
+}
+
+export interface ArpParts {
+  readonly env: Env
+  readonly netif: Netif
+  readonly l2: L2
+  readonly ip: Ip | undefined
+  readonly options: Settings<typeof arpOptions>
+}
+
+export class ArpTable implements Arp, Resolver {
+  readonly neighbors: Entry[] = []
+  readonly #env: Env
+  readonly #netif: Netif
+  readonly #l2: L2
+  readonly #ip: Ip | undefined
+  readonly #options: Settings<typeof arpOptions>
+  readonly #timer: Timer
+  readonly #drops
+  readonly #counters
+  readonly #ends: (() => void)[]
+  #lastDefence: Instant = -Infinity
+
+  constructor({ env, netif, l2, ip, options }: ArpParts) {
+    this.#env = env
+    this.#netif = netif
+    this.#l2 = l2
+    this.#ip = ip
+    this.#options = options
+    this.#timer = env.clock.timer((now) => this.#tick(now))
+    this.#drops = netif.reasons({
+      malformed: ['arp: malformed', 'arp.drop', 'top.processing_error'],
+      sender: ['arp: sender cannot be a neighbour', 'arp.drop'],
+      noAnswer: ['arp: no answer'],
+      replaced: ['arp: a newer packet waits'],
+      evicted: ['arp: no room in the table'],
+      noSource: ['arp: no IPv4 address to ask from'],
+    })
+    this.#counters = { recv: netif.counter('arp.recv'), sent: netif.counter('arp.sent') }
+    this.#ends = [
+      netif.registerProtocol(ETHERTYPE_ARP, (iface, packet) => this.#receive(iface, packet)),
+      netif.registerResolver(4, l2.medium, this),
+      netif.listen((event) => {
+        if (event.iface.l2 !== l2) return
+        if (event.type === 'up') for (const { address } of event.iface.addresses) this.#announce(event.iface, address)
+        else if (event.type === 'address-added') this.#announce(event.iface, event.entry.address)
+        else if (event.type === 'down' || event.type === 'removed') this.flush(event.iface)
+      }),
+    ]
+  }
+
+  stop(): void {
+    this.flush()
+    this.#timer.cancel()
+    for (const end of this.#ends) end()
+  }
+
+  flush(iface?: Interface): void {
+    for (const entry of [...this.neighbors]) if (iface === undefined || entry.iface === iface) this.#forget(entry, this.#drops.noAnswer)
+  }
+
+  // ---- resolving ----
+
+  resolve(iface: Interface, nextHop: Address, packet: NetBuf): LinkAddress | undefined {
+    const now = this.#env.clock.now()
+    let entry = this.#find(iface, nextHop)
+    if (entry === undefined) {
+      entry = new Entry(iface, nextHop)
+      this.#makeRoom()
+      this.neighbors.push(entry)
+    }
+    entry.used = now
+    if (entry.linkAddress !== undefined) {
+      if (entry.state === 'resolved' && now >= entry.due) {
+        entry.state = 'refreshing'
+        entry.requests = 0
+        this.#ask(entry, now)
+      }
+      return entry.linkAddress
+    }
+    if (entry.parked !== undefined) iface.drop(entry.parked, this.#drops.replaced)
+    entry.parked = packet
+    if (entry.requests === 0) this.#ask(entry, now)
+    return undefined
+  }
+
+  #find(iface: Interface, address: Address): Entry | undefined {
+    for (let i = 0; i < this.neighbors.length; i++) {
+      const entry = this.neighbors[i]!
+      if (entry.address.w3 === address.w3 && entry.iface === iface) return entry
+    }
+    return undefined
+  }
+
+  /** The least recently used neighbour makes room; one that is still pending only when all are. */
+  #makeRoom(): void {
+    if (this.neighbors.length < this.#options.tableSize) return
+    const order = (entry: Entry): number => (entry.state === 'pending' ? Infinity : entry.used)
+    let oldest = this.neighbors[0]!
+    for (const entry of this.neighbors) if (order(entry) < order(oldest)) oldest = entry
+    this.#forget(oldest, this.#drops.evicted)
+  }
+
+  #forget(entry: Entry, reason: DropReason): void {
+    this.neighbors.splice(this.neighbors.indexOf(entry), 1)
+    const { parked } = entry
+    if (parked === undefined) return
+    entry.parked = undefined
+    this.#ip?.layer(4)?.unresolved(parked, entry.address)
+    entry.iface.drop(parked, reason)
+  }
+
+  #ask(entry: Entry, now: Instant): void {
+    const source = this.#sourceFor(entry.iface, entry.address)
+    if (source === undefined) return this.#forget(entry, this.#drops.noSource)
+    entry.requests++
+    entry.due = now + REQUEST_INTERVAL
+    if (this.#timer.due === undefined || this.#timer.due > entry.due) this.#timer.schedule(entry.due)
+    const { iface, address, linkAddress } = entry
+    this.#send(iface, linkAddress ?? ETHERNET_BROADCAST, {
+      operation: REQUEST, senderLink: iface.address, sender: source, targetLink: linkAddress ?? UNKNOWN, target: address,
+    })
+  }
+
+  /** Our address in the neighbour's subnet, or else the first one: RFC 1122 §3.3.4.3. */
+  #sourceFor(iface: Interface, address: Address): Address | undefined {
+    let first: Address | undefined
+    for (const entry of iface.addresses) {
+      if (entry.address.family !== 4 || entry.state === 'duplicate') continue
+      if (inPrefix({ address: entry.address, length: entry.prefixLength }, address)) return entry.address
+      first ??= entry.address
+    }
+    return first
+  }
+
+  #tick(now: Instant): void {
+    for (const entry of [...this.neighbors]) {
+      if (entry.state === 'resolved' || entry.due > now) continue
+      if (entry.requests >= MAX_REQUESTS) this.#forget(entry, this.#drops.noAnswer)
+      else this.#ask(entry, now)
+    }
+    let next = Infinity
+    for (const entry of this.neighbors) if (entry.state !== 'resolved') next = Math.min(next, entry.due)
+    if (next < Infinity) this.#timer.schedule(next)
+  }
+
+  // ---- hearing ----
+
+  #receive(iface: Interface, packet: NetBuf): void {
+    iface.count(this.#counters.recv)
+    const arp = readArp(packet.dv, packet.offset, packet.length)
+    if (iface.l2 !== this.#l2 || 'malformed' in arp) return iface.drop(packet, this.#drops.malformed)
+    if ((arp.senderLink.hi >> 8 & GROUP_BIT) !== 0 || sameLink(arp.senderLink, UNKNOWN)) return iface.drop(packet, this.#drops.sender)
+    packet.unref()
+    this.#handle(iface, arp)
+  }
+
+  #handle(iface: Interface, arp: ArpPacket): void {
+    const ours = iface.addresses.find(({ address }) => address.family === 4 && address.w3 === arp.target.w3)
+    const claimed = iface.addresses.find(({ address }) => address.family === 4 && address.w3 === arp.sender.w3)
+    if (claimed !== undefined && !sameLink(arp.senderLink, iface.address)) return this.#defend(iface, claimed.address, arp.senderLink)
+
+    // RFC 826 «Packet Reception»: merge first, whatever the operation; then, when we are asked, remember who asks.
+    const announcement = arp.sender.w3 === arp.target.w3
+    const known = this.#find(iface, arp.sender)
+    if (known !== undefined && (!announcement || this.#options.gratuitous)) this.#learn(known, arp.senderLink)
+    if (ours === undefined || announcement || arp.operation !== REQUEST) return
+    if (known === undefined && !isUnspecified(arp.sender) && this.neighbors.length < this.#options.tableSize) {
+      const entry = new Entry(iface, arp.sender)
+      this.neighbors.push(entry)
+      this.#learn(entry, arp.senderLink)
+    }
+    this.#send(iface, arp.senderLink, {
+      operation: REPLY, senderLink: iface.address, sender: ours.address, targetLink: arp.senderLink, target: arp.sender,
+    })
+  }
+
+  #learn(entry: Entry, link: LinkAddress): void {
+    if (entry.linkAddress === undefined || !sameLink(entry.linkAddress, link)) entry.linkAddress = link
+    entry.state = 'resolved'
+    entry.due = this.#env.clock.now() + this.#options.reachableTime
+    const { parked } = entry
+    entry.parked = undefined
+    if (parked !== undefined) this.#l2.send(entry.iface, parked, link)
+  }
+
+  /** RFC 5227 §2.4(c): tell of the conflict, and claim the address once more, but not for ever. */
+  #defend(iface: Interface, address: Address, by: LinkAddress): void {
+    this.#netif.conflict(iface, address, by)
+    const now = this.#env.clock.now()
+    if (now - this.#lastDefence < DEFEND_INTERVAL) return
+    this.#lastDefence = now
+    this.#announce(iface, address)
+  }
+
+  // ---- speaking ----
+
+  /** RFC 5227 §2.3: a request for our own address, that no one need answer. */
+  #announce(iface: Interface, address: Address): void {
+    if (address.family !== 4 || !iface.running || !this.#options.gratuitous) return
+    this.#send(iface, ETHERNET_BROADCAST, { operation: REQUEST, senderLink: iface.address, sender: address, targetLink: UNKNOWN, target: address })
+  }
+
+  #send(iface: Interface, to: LinkAddress, arp: ArpPacket): void {
+    const packet = this.#netif.buffers.alloc(LENGTH, iface.headroom)
+    if (packet === undefined) return
+    packet.protocol = ETHERTYPE_ARP
+    writeArp(arp, packet.dv, packet.add(LENGTH))
+    if (this.#l2.send(iface, packet, to)) iface.count(this.#counters.sent)
+  }
+}

@@ -1,0 +1,181 @@
+/** What IPv6 is to the rest of a stack: the public face, and the points at which other features extend it. */
+
+import type {
+  Address, AddressOrigin, IcmpError, Instant, Interface, InterfaceAddress, IpInfo, LinkAddress, NetBuf, NetworkLayer, Prefix, Route,
+  RouteEntry,
+} from '@favonius/contract'
+import type { Settings } from '@favonius/kconfig'
+import type { ipv6Options } from './options.ts'
+
+/** A unicast address to be given to an interface. */
+export interface NewAddress {
+  readonly address: Address | string
+  /** Bits of the prefix that are on this link, 0–128. */
+  readonly prefixLength: number
+  /** `manual` unless given. */
+  readonly origin?: AddressOrigin
+  /** Last instants at which it is preferred, and valid (RFC 4862 §5.5.4); Infinity unless given. */
+  readonly preferredUntil?: Instant
+  readonly validUntil?: Instant
+  /** Wait a random time before the first probe, as for what a multicast made many nodes do at once (RFC 4862 §5.4.2). */
+  readonly delayed?: boolean
+}
+
+/** What is known of a link beside its interface; a router may advertise both (RFC 4861 §6.3.2). */
+export interface LinkSettings {
+  /** Of unicast packets that leave here; CONFIG_NET_INITIAL_HOP_LIMIT at first. */
+  readonly hopLimit: number
+  /** Largest packet sent here, 1280 up to the interface's own. */
+  readonly mtu: number
+}
+
+/** How to ping. */
+export interface PingOptions {
+  /** Requests to send; 1 unless given. */
+  readonly count?: number
+  /** Bytes of data in each; 56 unless given. */
+  readonly size?: number
+  /** Milliseconds between requests; 1000 unless given. */
+  readonly interval?: number
+  /** Milliseconds to wait for the reply to each; 1000 unless given. */
+  readonly timeout?: number
+  /** Leave by this interface. */
+  readonly iface?: Interface
+  readonly hopLimit?: number
+}
+
+/** What came of a ping. */
+export interface PingResult {
+  readonly sent: number
+  /** Replies that came in time; more than `sent` when a group answered. */
+  readonly received: number
+  /** Milliseconds for each reply, in the order of arrival. */
+  readonly roundTrips: readonly number[]
+  /** Who replied first. */
+  readonly from: Address | undefined
+}
+
+/** Takes an ICMPv6 message whose checksum is right and whose header `packet` begins with; and takes the reference. */
+export type IcmpHandler = (packet: NetBuf, ip: IpInfo) => void
+
+/**
+ * Handles an extension header at absolute position `at` of `packet`, of which at least 8 bytes are there.
+ * `namedAt` is the position of the next-header field that named it. `ip.protocol` is its number.
+ *
+ * Returns the header's length in bytes to go on after it; 0 when it took the packet's reference; −1 when it leaves the header to
+ * IPv6's own treatment (a routing type it does not know).
+ */
+export type ExtensionHandler = (packet: NetBuf, at: number, namedAt: number, ip: IpInfo) => number
+
+/**
+ * Handles an option at absolute position `at` of `packet`, all of which is there. `ip.protocol` is the number of the
+ * header it stands in: 0 hop-by-hop, 60 destination. False when it took (dropped) the packet.
+ */
+export type OptionHandler = (packet: NetBuf, at: number, ip: IpInfo) => boolean
+
+/** Where a packet goes on its link. */
+export interface NextHop {
+  readonly iface: Interface
+  readonly address: Address
+  /** Largest packet on this way, where less than the link's. */
+  readonly mtu?: number
+  /** A whole Hop-by-Hop Options header to be put into every packet; its first byte is filled in. A multiple of 8 bytes. */
+  readonly hopByHop?: Uint8Array
+}
+
+/** Says where packets to `to` go, on `iface` when given; undefined leaves it to others and then to the route table. */
+export type NextHopProvider = (to: Address, iface: Interface | undefined) => NextHop | undefined
+
+/** Finds out whether an address is unique on its link (RFC 4862 §5.4). */
+export interface DuplicateDetector {
+  /**
+   * Begins. Never calls `decided` before it returns. `delayed` when the first probe is to wait a random time.
+   * What was begun for the same address before is forgotten.
+   */
+  begin(iface: Interface, address: Address, delayed: boolean, decided: (unique: boolean, by: LinkAddress | undefined) => void): void
+  cancel(iface: Interface, address: Address): void
+}
+
+/** What a packet that is made by hand is to have in its header. */
+export interface DirectRoute {
+  readonly iface: Interface
+  readonly source: Address
+  readonly destination: Address
+  readonly protocol: number
+  readonly hopLimit: number
+  /** Whom it is handed to on the link; the destination unless given. */
+  readonly nextHop?: Address
+  /** 0 unless given. */
+  readonly trafficClass?: number
+}
+
+/** `stack.ipv6`. */
+export interface Ipv6 extends NetworkLayer {
+  readonly family: 6
+  /** What it was composed with. */
+  readonly settings: Settings<typeof ipv6Options>
+
+  /**
+   * Gives an interface an address: `'2001:db8::1/64'`, or a record. It is tentative until duplicate address detection has
+   * passed; `iface.up()` waits for that. Its prefix is routed to the link.
+   *
+   * @throws Error with code EINVAL (not a unicast address, no prefix length, an MTU below 1280), EEXIST, ENOBUFS (`maxAddresses`, `maxGroups`, or the
+   * route table is full).
+   */
+  addAddress(iface: Interface, address: string | NewAddress): InterfaceAddress
+  /** Takes an address away. Harmless when it is not there. */
+  removeAddress(iface: Interface, address: string | Address): void
+  /** Sets anew how long an address is preferred and valid (RFC 4862 §5.5.3 e). ENOENT when it is not there. */
+  setLifetimes(iface: Interface, address: Address, preferredUntil: Instant, validUntil: Instant): void
+  /** Routes a prefix by a gateway, or to the link when there is none. ENOBUFS when the table is full. */
+  addRoute(prefix: string | Prefix, iface: Interface, gateway?: string | Address, metric?: number): RouteEntry
+  removeRoute(entry: RouteEntry): void
+  /** The interface's default gateway; undefined takes it away. The one set before is replaced. */
+  setGateway(iface: Interface, gateway: string | Address | undefined): void
+  linkSettings(iface: Interface): LinkSettings
+  /** Changes what is given; an `mtu` outside 1280 … the interface's is ignored. */
+  setLink(iface: Interface, settings: Partial<LinkSettings>): void
+
+  /**
+   * Sends echo requests and waits for the replies (RFC 4443 §4).
+   *
+   * @throws (rejects) EINVAL for what is no IPv6 address, ENETUNREACH without a route or a source address, ECANCELED when the stack stops.
+   */
+  ping(address: string | Address, options?: PingOptions): Promise<PingResult>
+
+  /** Where a packet to `to` would go: by the providers, then the route table. Link-local addresses are on their link. */
+  nextHop(to: Address, iface?: Interface): NextHop | undefined
+  /** The address to send from to `to` on `iface` (RFC 6724 §5). */
+  sourceFor(to: Address, iface: Interface): Address | undefined
+  /** The entry of `iface` for `address`, whatever its state. */
+  find(address: Address, iface: Interface): InterfaceAddress | undefined
+  /** A way to a destination on the link, or a group, that asks no table: for control messages. Its source may be `::`. */
+  direct(route: DirectRoute): Route
+  /** An empty ICMPv6 message with room for `length` bytes from its type on, filled with zeros but for type and code. Undefined when buffers are short. */
+  message(route: Route, type: number, code: number, length: number): NetBuf | undefined
+  /** Writes the checksum of an ICMPv6 message and sends it. Takes the reference. */
+  sendMessage(packet: NetBuf, route: Route): boolean
+  /**
+   * Tells whoever sent `packet`, with its IPv6 header at `packet.network`, that it cannot be delivered: our own transport by
+   * `unreachable`, another node by an ICMPv6 error of the same meaning (RFC 4861 §7.2.2). Borrows the packet.
+   */
+  undeliverable(packet: NetBuf, error: IcmpError): void
+  /** Sends an ICMPv6 error about `packet`, with its IPv6 header at `packet.network`, where RFC 4443 §2.4 allows it. `word` is the MTU or pointer. Borrows the packet. */
+  sendError(packet: NetBuf, type: number, code: number, word: number): void
+
+  /** One handler for each type. For an error type (below 128) it runs after the transport was told. ConfigError when it is taken. */
+  registerIcmp(type: number, handler: IcmpHandler): () => void
+  /** One handler for each next-header number. ConfigError when it is taken. */
+  registerExtension(nextHeader: number, handler: ExtensionHandler): () => void
+  /** One handler for each option type, all eight bits, in hop-by-hop and destination options. ConfigError when it is taken. */
+  registerOption(type: number, handler: OptionHandler): () => void
+  /** Asked before the route table, in order of registration. */
+  registerNextHop(provider: NextHopProvider): () => void
+  /** Without one, an address is preferred at once. */
+  registerDetector(detector: DuplicateDetector): () => void
+  /** Takes packets larger than the way's MTU, with what is to follow the IPv6 header, to fragment them. With one, `Route.maxPayload` is 65 535. */
+  registerOversize(handler: OversizeHandler): () => void
+}
+
+/** Sends what is too large for `route` in pieces, each of them by a route of its own making. Takes the reference; `protocol` is the transport's. */
+export type OversizeHandler = (packet: NetBuf, route: Route, protocol: number) => boolean

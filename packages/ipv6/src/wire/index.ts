@@ -1,0 +1,11 @@
+/**
+ * What IPv6, ICMPv6 and neighbour discovery look like on the wire: layouts, readers, writers, and `show`.
+ *
+ * @packageDocumentation
+ */
+
+export * from './header.ts'
+export * from './extension.ts'
+export * from './icmp.ts'
+export * from './nd.ts'
+export { show } from './show.ts'

@@ -1,0 +1,54 @@
+import { IPV6, PROTOCOL_FRAGMENT, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, readAddress } from '@favonius/inet'
+import { upperLayer } from './extension.ts'
+import { readHeader } from './header.ts'
+import { ICMPV6, icmpTypes, isError, meaningOf } from './icmp.ts'
+import { ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, REDIRECT, SOLICITATION } from './nd.ts'
+
+/** One line about an IPv6 packet, as tcpdump would write it: `2001:db8::1 > 2001:db8::2: ICMPv6, echo request, id 7, seq 1, length 64`. */
+export function show(bytes: Uint8Array): string {
+  const dv = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const header = readHeader(dv)
+  if ('malformed' in header) return `IPv6, malformed: ${header.malformed}`
+  const way = `${header.source} > ${header.destination}`
+  const upper = upperLayer(dv, 0, bytes.length)
+  const length = `length ${header.payloadLength}`
+  if (upper === undefined) return `${way}: ${header.nextHeader === PROTOCOL_FRAGMENT ? 'fragment' : `headers cut short after next header ${header.nextHeader}`}, ${length}`
+  const { protocol, at } = upper
+  const rest = bytes.length - at
+  if (protocol === PROTOCOL_ICMPV6 && rest >= ICMPV6.size) return `${way}: ICMPv6, ${showIcmp(dv, at)}, length ${header.payloadLength + IPV6.size - at}`
+  if ((protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) && rest >= 4) {
+    return `${header.source}.${dv.getUint16(at)} > ${header.destination}.${dv.getUint16(at + 2)}: ${protocol === PROTOCOL_UDP ? 'UDP' : 'TCP'}, ${length}`
+  }
+  return `${way}: next header ${protocol}, ${length}`
+}
+
+function showIcmp(dv: DataView, at: number): string {
+  const type = dv.getUint8(at + ICMPV6.type)
+  const code = dv.getUint8(at + ICMPV6.code)
+  const has = (size: number): boolean => dv.byteLength - at >= size
+  const meaning = meaningOf(type, code)
+  if (meaning) {
+    const word = has(ICMPV6.body) ? dv.getUint32(at + ICMPV6.word) : 0
+    return type === icmpTypes.packetTooBig ? `${meaning.message}, mtu ${word}`
+      : type === icmpTypes.parameterProblem ? `parameter problem, ${meaning.message}, pointer ${word}` : meaning.message
+  }
+  if ((type === icmpTypes.echoRequest || type === icmpTypes.echoReply) && has(ICMPV6.body)) {
+    const kind = type === icmpTypes.echoRequest ? 'request' : 'reply'
+    return `echo ${kind}, id ${dv.getUint16(at + ICMPV6.identifier)}, seq ${dv.getUint16(at + ICMPV6.sequence)}`
+  }
+  if (type === icmpTypes.neighborSolicitation && has(SOLICITATION.size)) {
+    return `neighbor solicitation, who has ${readAddress(dv, at + SOLICITATION.target, 6)}`
+  }
+  if (type === icmpTypes.neighborAdvertisement && has(ADVERTISEMENT.size)) {
+    const flags = dv.getUint8(at + ADVERTISEMENT.flags)
+    const named = [[FLAG_ROUTER, 'router'], [FLAG_SOLICITED, 'solicited'], [FLAG_OVERRIDE, 'override']] as const
+    const set = named.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name)
+    return `neighbor advertisement, tgt is ${readAddress(dv, at + ADVERTISEMENT.target, 6)}, flags [${set.join(', ') || 'none'}]`
+  }
+  if (type === icmpTypes.redirect && has(REDIRECT.size)) {
+    return `redirect, ${readAddress(dv, at + REDIRECT.destination, 6)} to ${readAddress(dv, at + REDIRECT.target, 6)}`
+  }
+  if (type === icmpTypes.routerSolicitation) return 'router solicitation'
+  if (type === icmpTypes.routerAdvertisement) return 'router advertisement'
+  return `${isError(type) ? 'error' : 'message'} of type ${type}, code ${code}`
+}

@@ -1,0 +1,104 @@
+/** Remote endpoints, one object each while they are remembered: a datagram from a known peer makes none. */
+
+import type { Address, Endpoint } from '@favonius/contract'
+import { copyAddress, hashAddress } from '@favonius/inet'
+
+/** A remote endpoint. Its text is made when someone reads it. */
+export class Peer implements Endpoint {
+  readonly ip: Address
+  readonly port: number
+  /** Turn of the table at which it was last heard of. */
+  used = 0
+  /** The next peer in the same bucket. */
+  next: Peer | undefined
+  readonly #zoneName: (zone: number) => string
+  #text: string | undefined
+
+  constructor(ip: Address, port: number, zoneName: (zone: number) => string) {
+    this.ip = ip
+    this.port = port
+    this.#zoneName = zoneName
+  }
+
+  /** `192.0.2.1`, `2001:db8::1`, `fe80::1%eth0`. */
+  get address(): string {
+    return (this.#text ??= this.ip.zone === 0 ? this.ip.toString() : `${this.ip.toString().split('%')[0]}%${this.#zoneName(this.ip.zone)}`)
+  }
+
+  toString(): string {
+    return this.ip.family === 6 ? `[${this.address}]:${this.port}` : `${this.address}:${this.port}`
+  }
+}
+
+/** A bounded table of peers by address, zone and port. */
+export class PeerTable {
+  readonly #limit: number
+  readonly #zoneName: (zone: number) => string
+  #buckets: (Peer | undefined)[] = new Array<Peer | undefined>(16).fill(undefined)
+  #size = 0
+  #turn = 0
+
+  constructor(limit: number, zoneName: (zone: number) => string) {
+    this.#limit = limit
+    this.#zoneName = zoneName
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** The peer with this address and port; made, from a copy of the address, when it is not known. */
+  of(ip: Address, port: number): Peer {
+    const hash = Math.imul(hashAddress(ip) ^ port, 0x9e3779b1) >>> 4
+    let at = hash & (this.#buckets.length - 1)
+    for (let peer = this.#buckets[at]; peer !== undefined; peer = peer.next) {
+      const known = peer.ip
+      if (peer.port === port && known.w3 === ip.w3 && known.w2 === ip.w2 && known.w1 === ip.w1 && known.w0 === ip.w0 && known.family === ip.family && known.zone === ip.zone) {
+        peer.used = ++this.#turn
+        return peer
+      }
+    }
+    if (this.#size >= this.#limit) this.#evict()
+    else if (this.#size >= this.#buckets.length) {
+      this.#grow()
+      at = hash & (this.#buckets.length - 1)
+    }
+    const peer = new Peer(copyAddress(ip), port, this.#zoneName)
+    peer.used = ++this.#turn
+    peer.next = this.#buckets[at]
+    this.#buckets[at] = peer
+    this.#size++
+    return peer
+  }
+
+  clear(): void {
+    this.#buckets = new Array<Peer | undefined>(16).fill(undefined)
+    this.#size = 0
+  }
+
+  #all(): Peer[] {
+    const all: Peer[] = []
+    for (const first of this.#buckets) for (let peer = first; peer !== undefined; peer = peer.next) all.push(peer)
+    return all
+  }
+
+  #grow(): void {
+    this.#fill(this.#all(), this.#buckets.length * 2)
+  }
+
+  /** Forgets the older half: sorting once for many arrivals is cheaper than a list that every datagram reorders. */
+  #evict(): void {
+    const all = this.#all().sort((a, b) => b.used - a.used)
+    this.#fill(all.slice(0, all.length >> 1), this.#buckets.length)
+  }
+
+  #fill(peers: readonly Peer[], buckets: number): void {
+    this.#buckets = new Array<Peer | undefined>(buckets).fill(undefined)
+    this.#size = peers.length
+    for (const peer of peers) {
+      const at = Math.imul(hashAddress(peer.ip) ^ peer.port, 0x9e3779b1) >>> 4 & (buckets - 1)
+      peer.next = this.#buckets[at]
+      this.#buckets[at] = peer
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// What people build from the packages, as data: each story is a bundle whose size is kept (scripts/size.mjs), and a program that
+// runs from packed packages alone, under Node, Bun and Deno (scripts/standalone.mjs).
+//
+//   name       what is printed
+//   entry      the code to bundle: what a user would write
+//   budget     the most bytes it may have, minified and gzipped. Raise it knowingly, in the commit that needs it.
+//   forbidden  files that must not be in the bundle, as globs from the root: `packages/ipv4/**`, `**/node_modules/koffi/**`
+//   program    a program that throws when something is wrong. Only the packages that entry and program name, and what those
+//              depend on, are installed for it.
+
+/** What a stack for a protocol must never bring along. */
+const edgesAndTools = ['tap', 'node', 'pcap', 'sim', 'testing'].map((name) => `packages/${name}/**`).concat('**/node_modules/**')
+
+export const stories = [
+  {
+    name: 'netbuf',
+    entry: `export { netbuf } from '@favonius/netbuf'`,
+    budget: 6_000,
+    forbidden: [...edgesAndTools, 'packages/clock/**', 'packages/inet/**', 'packages/stack/**'],
+    program: `
+      import { Arena } from '@favonius/netbuf'
+      const pool = new Arena({ limit: 16 << 20 }).pool({ quota: 1 << 20 })
+      const packet = pool.alloc(1500, 14)
+      packet.write(new Uint8Array(1500).fill(0xff))
+      if (packet.sum(packet.offset) !== 0xffff) throw new Error('the sum of 750 words of 0xffff is ' + packet.sum(packet.offset))
+      packet.unref()
+      if (pool.live !== 0 || pool.used !== 0) throw new Error('a freed buffer is still held')`,
+  },
+  {
+    name: 'compose',
+    entry: `export { compose } from '@favonius/stack'`,
+    budget: 1_500,
+    forbidden: [...edgesAndTools, 'packages/clock/**', 'packages/inet/**', 'packages/netbuf/**', 'packages/netif/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { feature, type } from '@favonius/kconfig'
+      const low = feature({ name: 'low', symbol: 'CONFIG_LOW', create: () => ({ answer: 42 }) })
+      const high = feature({ name: 'high', symbol: 'CONFIG_HIGH', selects: [low()], create: ({ low }) => () => low.answer })
+      const stack = compose({}, high())
+      if (stack.high() !== 42) throw new Error('high does not stand on low')
+      await stack.stop()
+      const needy = feature({ name: 'needy', symbol: 'CONFIG_NEEDY', needs: { low: type() }, create: () => 0 })
+      let said = ''
+      try { compose({}, needy()) } catch (error) { said = error.message }
+      if (!said.includes('needy depends on low')) throw new Error('no word of what is missing: ' + said)`,
+  },
+  {
+    name: 'inet',
+    entry: `export { address, parseAddress } from '@favonius/inet'`,
+    budget: 4_000,
+    forbidden: [...edgesAndTools, 'packages/kconfig/**', 'packages/netbuf/**'],
+    program: `
+      import { address } from '@favonius/inet'
+      const text = String(address('2001:DB8:0:0:0:0:0:1'))
+      if (text !== '2001:db8::1') throw new Error('RFC 5952 wants 2001:db8::1, not ' + text)`,
+  },
+]
+
+/** Names, without the scope, of the packages that a story's code imports. */
+export const importedBy = ({ entry, program }) =>
+  [...new Set([...`${entry}\n${program}`.matchAll(/from '@favonius\/(\w+)/g)].map((match) => match[1]))]
