@@ -54,4 +54,4 @@ writeFileSync(manifest, json(rootPackage))
 
 const changeset = join(root, '.changeset', `${name}-begins.md`)
 if (!existsSync(changeset)) writeFileSync(changeset, `---\n'@favonius/${name}': minor\n---\n\nThe first release of ${name}.\n`)
-console.log(`packages/${name} is made: write its README and src/index.ts, then run pnpm install`)
+console.log(`packages/${name} is made: give it a floor in .dependency-cruiser.cjs${edge ? ' and a line in .oxlintrc.json' : ''}, write its README and src/index.ts, then run pnpm install`)

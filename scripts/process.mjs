@@ -2,6 +2,10 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
+// No tool that we start reports home.
+process.env.TURBO_TELEMETRY_DISABLED = '1'
+process.env.DO_NOT_TRACK = '1'
+
 /** The folder of the repository. */
 export const root = join(import.meta.dirname, '..')
 

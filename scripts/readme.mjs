@@ -5,19 +5,19 @@
 //
 // A block becomes .cache/readme/<page>.<n>.ts with as many empty lines before it as it has in its page, so that every
 // message has the page's own line numbers; only the name has to be put back.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bin, fromSource, plain, pool, root, run } from './process.mjs'
-import { filtered, packages } from './workspace.mjs'
+import { files, filtered, packages } from './workspace.mjs'
 
 const folder = join(root, '.cache', 'readme')
 const limit = 20_000
 
 const pages = filtered([
   'README.md',
-  ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`),
+  ...files('docs', /^docs\/[^/]+\.md$/),
   ...packages.map((one) => `packages/${one.folder}/README.md`),
-  ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/README.md`),
+  ...files('examples', /^examples\/([^/]+\/)?README\.md$/),
 ].filter((page) => existsSync(join(root, page))), process.argv.slice(2))
 
 /** The blocks of a page: where each begins, its text, and whether it is to run. */

@@ -8,9 +8,6 @@ if (!commands.includes(command)) {
   process.exit(1)
 }
 
-process.env.TURBO_TELEMETRY_DISABLED = '1'
-process.env.DO_NOT_TRACK = '1'
-
 await ensureInstalled()
 const { default: main } = await import(`./command/${command}.mjs`)
 process.exitCode = await main(args)

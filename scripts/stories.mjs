@@ -15,7 +15,7 @@ export const stories = [
   {
     name: 'netbuf',
     entry: `export { netbuf } from '@favonius/netbuf'`,
-    budget: 6_000,
+    budget: 5_000,
     forbidden: [...edgesAndTools, 'packages/clock/**', 'packages/inet/**', 'packages/stack/**'],
     program: `
       import { Arena } from '@favonius/netbuf'
@@ -29,7 +29,7 @@ export const stories = [
   {
     name: 'compose',
     entry: `export { compose } from '@favonius/stack'`,
-    budget: 1_500,
+    budget: 800,
     forbidden: [...edgesAndTools, 'packages/clock/**', 'packages/inet/**', 'packages/netbuf/**', 'packages/netif/**'],
     program: `
       import { compose } from '@favonius/stack'
@@ -47,12 +47,51 @@ export const stories = [
   {
     name: 'inet',
     entry: `export { address, parseAddress } from '@favonius/inet'`,
-    budget: 4_000,
+    budget: 1_500,
     forbidden: [...edgesAndTools, 'packages/kconfig/**', 'packages/netbuf/**'],
     program: `
       import { address } from '@favonius/inet'
       const text = String(address('2001:DB8:0:0:0:0:0:1'))
       if (text !== '2001:db8::1') throw new Error('RFC 5952 wants 2001:db8::1, not ' + text)`,
+  },
+  {
+    name: 'ipv6/bare',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { ipv6 } from '@favonius/ipv6/bare'
+      export const stack = (env) => compose(env, ipv6())`,
+    budget: 24_000,
+    forbidden: [...edgesAndTools, 'packages/ipv6/src/nd/**', 'packages/ipv6/src/dad/**', 'packages/ipv6/src/wire/nd.ts', 'packages/ipv4/**', 'packages/ethernet/**', 'packages/udp/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ipv6 } from '@favonius/ipv6/bare'
+      const stack = compose(system, ipv6())
+      if ('nd' in stack || 'dad' in stack) throw new Error('a bare IPv6 came with ' + Object.keys(stack))
+      await stack.stop()`,
+  },
+  {
+    name: 'ethernet+ipv6+udp+sockets',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv6 } from '@favonius/ipv6'
+      import { udp } from '@favonius/udp'
+      import { sockets } from '@favonius/sockets'
+      export const stack = compose(system, ethernet(), ipv6(), udp(), sockets())`,
+    budget: 45_000,
+    forbidden: [...edgesAndTools, 'packages/ipv4/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv6 } from '@favonius/ipv6'
+      import { udp } from '@favonius/udp'
+      import { sockets } from '@favonius/sockets'
+      const stack = compose(system, ethernet(), ipv6(), udp(), sockets())
+      for (const name of ['netif', 'ip', 'ipv6', 'nd', 'dad', 'udp', 'sockets']) if (!stack[name]) throw new Error(name + ' is missing')
+      await stack.stop()`,
   },
 ]
 

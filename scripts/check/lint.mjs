@@ -1,4 +1,5 @@
 // oxlint, and that its list of edge packages is the truth: what a tsconfig calls an edge is free of law 1, and nothing else.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { bin, root, run } from '../process.mjs'
 import { packages, readJson } from '../workspace.mjs'
@@ -10,6 +11,7 @@ const wrong = [
   ...free.filter((glob) => !edges.includes(glob)).map((glob) => `${glob} is no edge package`),
 ]
 if (wrong.length) console.error(`.oxlintrc.json, the last override: ${wrong.join('; ')}`)
-const { code, output } = await run(bin('oxlint'), ['--deny-warnings', 'packages', 'examples', 'bench', 'scripts', ...process.argv.slice(2)])
+const folders = ['packages', 'examples', 'bench', 'scripts'].filter((folder) => existsSync(join(root, folder)))
+const { code, output } = await run(bin('oxlint'), ['--deny-warnings', ...folders, ...process.argv.slice(2)])
 console.log(output.trim())
 process.exitCode = code || (wrong.length ? 1 : 0)

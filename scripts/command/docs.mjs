@@ -1,4 +1,4 @@
-// `npm run docs`: the API's pages, in docs/api. A warning is an error.
-import { bin, runOpenly } from '../process.mjs'
+// `npm run docs`: the API's pages.
+import { runOpenly } from '../process.mjs'
 
-export default (args) => runOpenly(bin('typedoc'), ['--logLevel', 'Warn', ...args])
+export default () => runOpenly(process.execPath, ['scripts/docs.mjs'])

@@ -17,3 +17,4 @@ export type {
   DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet,
   StreamOptions, StreamSink,
 } from './seams.ts'
+export type { Peer, Sent, Udp, UdpBinding, UdpSink, UdpSocket } from './udp.ts'

@@ -79,7 +79,7 @@ export interface Hold {
 }
 
 export interface UpOptions {
-  /** Milliseconds until `up()` gives up with ETIMEDOUT; 10 000 unless given. */
+  /** Milliseconds until `up()` gives up with ETIMEDOUT; 10 000 unless given, Infinity for never. */
   readonly timeout?: number
 }
 

@@ -1,5 +1,29 @@
 /**
- * What it is, in one sentence.
+ * What IPv4 and IPv6 share: the route table, and who takes packets of which protocol. A hidden symbol: either family
+ * selects it.
  *
  * @packageDocumentation
  */
+
+import type { Ip } from '@favonius/contract'
+import { feature } from '@favonius/kconfig'
+import { netif } from '@favonius/netif'
+import { IpLayer } from './layer.ts'
+import { ipOptions } from './options.ts'
+
+export { IpLayer } from './layer.ts'
+export { ipOptions } from './options.ts'
+export type { NewRoute } from './routes.ts'
+
+/** Routes, transports and network layers of a stack. Compose it only to give it settings. */
+export const ip = /* @__PURE__ */ feature({
+  name: 'ip',
+  symbol: 'CONFIG_NET_IP',
+  options: ipOptions,
+  selects: [netif()],
+  create({ netif }, { options, onStop }): Ip {
+    const layer = new IpLayer(netif, options)
+    onStop(() => layer.stop())
+    return layer
+  },
+})

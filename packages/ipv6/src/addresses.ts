@@ -5,7 +5,7 @@ import type {
 } from '@favonius/contract'
 import {
   address as parse, ALL_NODES, failure, interfaceId, inPrefix, ipv6, isLinkLocal, isLoopback, isMapped, isMulticast, isUnspecified, LOOPBACK6,
-  parsePrefix, prefix as parsed, sameAddress, solicitedNode, withZone,
+  networkOf, prefix as parsed, sameAddress, solicitedNode, withZone,
 } from '@favonius/inet'
 import type { Groups } from './groups.ts'
 import type { DuplicateDetector, NewAddress } from './ipv6.ts'
@@ -96,13 +96,13 @@ export class Addresses {
       preferredUntil: wanted.preferredUntil ?? Infinity,
       validUntil: wanted.validUntil ?? Infinity,
     }
-    const route = onLink ? this.#ip.addRoute({ prefix: subnet(address, prefixLength), iface }) : undefined
+    const route = onLink ? this.#ip.addRoute({ prefix: { address: networkOf(address, prefixLength), length: prefixLength }, iface }) : undefined
     const assigned: Assigned = { iface, entry, delayed: wanted.delayed ?? false, route, hold: undefined, listening: false }
     this.#assigned.push(assigned)
     iface.addAddress(entry)
     if (iface.enabled) this.#wait(assigned)
     if (iface.running) this.#try(assigned, assigned.delayed)
-    this.#changed()
+    this.#arm()
     return assigned.entry
   }
 
@@ -112,7 +112,7 @@ export class Addresses {
     const [gone] = this.#assigned.splice(at, 1)
     this.#end(gone!)
     iface.removeAddress(gone!.entry)
-    this.#changed()
+    this.#arm()
   }
 
   setLifetimes(iface: Interface, address: Address, preferredUntil: Instant, validUntil: Instant): void {
@@ -137,8 +137,7 @@ export class Addresses {
   }
 
   #readText(text: string): NewAddress {
-    if (!text.includes('/') && !parsePrefix(`${text}/64`)) parse(text)
-    if (!text.includes('/')) throw failure('EINVAL', `write the prefix length too: ${text}/64, or ${text}/128 for the address alone`)
+    if (!text.includes('/')) throw failure('EINVAL', `write the prefix length too: ${parse(text)}/64, or /128 for the address alone`)
     const { address, length } = parsed(text)
     return { address, prefixLength: length }
   }
@@ -193,7 +192,7 @@ export class Addresses {
         break
       default: return
     }
-    this.#changed()
+    this.#arm()
   }
 
   #of(iface: Interface): Assigned[] {
@@ -238,7 +237,7 @@ export class Addresses {
       if (!this.#assigned.includes(assigned)) return
       if (unique) this.#settle(assigned)
       else this.#refuse(assigned, by)
-      this.#changed()
+      this.#arm()
     })
   }
 
@@ -259,6 +258,9 @@ export class Addresses {
   /** After the link was away, anyone may have taken the address. */
   #doubt(assigned: Assigned): void {
     this.detector?.cancel(assigned.iface, assigned.entry.address)
+    // `up()` cannot resolve now that it does not run; it waits again from the next 'up' on.
+    assigned.hold?.release()
+    assigned.hold = undefined
     if (assigned.entry.state !== 'tentative') this.#update(assigned, { state: 'tentative' })
   }
 
@@ -283,11 +285,7 @@ export class Addresses {
 
   // ---- lifetimes ----
 
-  #changed(): void {
-    this.#ip.changed()
-    this.#arm()
-  }
-
+  /** Called after every change: the timer is for the first lifetime to end. */
   #arm(): void {
     let next = Infinity
     for (const { entry } of this.#assigned) {
@@ -304,19 +302,10 @@ export class Addresses {
       if (entry.validUntil <= now) this.remove(iface, entry.address)
       else if (entry.state === 'preferred' && entry.preferredUntil <= now) this.#update(assigned, { state: 'deprecated' })
     }
-    this.#changed()
+    this.#arm()
   }
 
   stop(): void {
     this.#timer.cancel()
   }
-}
-
-/** The prefix an address is in, without its interface identifier. */
-function subnet(address: Address, length: number): { readonly address: Address; readonly length: number } {
-  const mask = (word: number, from: number): number => {
-    const bits = Math.min(Math.max(length - from, 0), 32)
-    return bits === 0 ? 0 : word & (-1 << (32 - bits))
-  }
-  return { address: ipv6(mask(address.w0, 0), mask(address.w1, 32), mask(address.w2, 64), mask(address.w3, 96)), length }
 }

@@ -1,7 +1,7 @@
 /** What IPv6 is to the rest of a stack: the public face, and the points at which other features extend it. */
 
 import type {
-  Address, AddressOrigin, IcmpError, Instant, Interface, InterfaceAddress, IpInfo, LinkAddress, NetBuf, NetworkLayer, Prefix, Route,
+  Address, AddressOrigin, Instant, Interface, InterfaceAddress, IpInfo, LinkAddress, NetBuf, NetworkLayer, Prefix, Route,
   RouteEntry,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
@@ -155,11 +155,6 @@ export interface Ipv6 extends NetworkLayer {
   message(route: Route, type: number, code: number, length: number): NetBuf | undefined
   /** Writes the checksum of an ICMPv6 message and sends it. Takes the reference. */
   sendMessage(packet: NetBuf, route: Route): boolean
-  /**
-   * Tells whoever sent `packet`, with its IPv6 header at `packet.network`, that it cannot be delivered: our own transport by
-   * `unreachable`, another node by an ICMPv6 error of the same meaning (RFC 4861 §7.2.2). Borrows the packet.
-   */
-  undeliverable(packet: NetBuf, error: IcmpError): void
   /** Sends an ICMPv6 error about `packet`, with its IPv6 header at `packet.network`, where RFC 4443 §2.4 allows it. `word` is the MTU or pointer. Borrows the packet. */
   sendError(packet: NetBuf, type: number, code: number, word: number): void
 

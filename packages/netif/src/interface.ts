@@ -121,7 +121,7 @@ export class NetworkInterface implements Interface {
       reject: (error) => { end(); wait.reject(error) },
     }
     this.#waiters.add(waiter)
-    timer.schedule(env.clock.now() + timeout)
+    if (timeout < Infinity) timer.schedule(env.clock.now() + timeout)
     this.#settleWaiters()
     return wait.promise
   }

@@ -94,11 +94,15 @@ export class EthernetSegment {
     this.#timer = env.clock.timer((now) => this.#deliver(now))
   }
 
-  /** A new device on this segment; its address is `02:00:00:00:00:<n>` unless given. */
-  device(address: LinkAddress = linkAddress(6, 0x0200, this.#ports.length + 1)): SegmentDevice {
-    const port = new Port(this, address, this.#mtu)
+  /** A new device on this segment; its address is `02:00:00:00:00:<number>` unless given, and the number the next one. */
+  device(address?: LinkAddress, number = this.#ports.length + 1): SegmentDevice {
+    const port = new Port(this, address ?? linkAddress(6, 0x0200, number), this.#mtu)
     this.#ports.push(port)
     return port
+  }
+
+  has(device: SegmentDevice): boolean {
+    return this.#ports.some((port) => port === device)
   }
 
   /** Puts a device's cable in or pulls it out; it sees its carrier come and go. */

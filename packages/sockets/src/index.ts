@@ -1,5 +1,30 @@
 /**
- * What it is, in one sentence.
+ * Sockets: BSD's shape for people who know it, and the `DatagramNet` seam for protocols.
  *
  * @packageDocumentation
  */
+
+import type { Ip, Udp } from '@favonius/contract'
+import { feature, type } from '@favonius/kconfig'
+import { SocketsLayer, type Sockets } from './layer.ts'
+import { socketsOptions } from './options.ts'
+
+/** BSD-like sockets over the transports that are composed. */
+export const sockets = /* @__PURE__ */ feature({
+  name: 'sockets',
+  symbol: 'CONFIG_NET_SOCKETS',
+  options: socketsOptions,
+  needs: { ip: type<Ip>() },
+  implies: { udp: type<Udp>() },
+  create({ ip, udp }, { env, options, onStop }): Sockets {
+    const layer = new SocketsLayer(env, ip, udp, options)
+    onStop(() => layer.stop())
+    return layer
+  },
+})
+
+export { socketsOptions } from './options.ts'
+export type { Sockets } from './layer.ts'
+export type { BsdDatagramSocket, PollEvent } from './datagram.ts'
+export type { AddressFamily, SocketAddress } from './address.ts'
+export type { CallOptions, Datagram, DatagramMessage, GroupRequest, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'

@@ -11,7 +11,7 @@ export type Stack<Fs extends readonly AnyFeature[]> = AllOf<Fs> & {
 
 type Unmet<F extends AnyFeature, All> = `${F['name']} depends on ${Exclude<keyof NeedsOf<F>, keyof All> & string}`
 /** The features, or in the place of one whose needs are not met a sentence that says so. */
-type Met<Fs extends readonly AnyFeature[], All = AllOf<Fs>> = {
+export type Met<Fs extends readonly AnyFeature[], All = AllOf<Fs>> = {
   [I in keyof Fs]: [Exclude<keyof NeedsOf<Fs[I]>, keyof All>] extends [never] ? Fs[I] : Unmet<Fs[I], All>
 }
 

@@ -4,4 +4,4 @@
  * @packageDocumentation
  */
 
-export { compose, type Stack } from './compose.ts'
+export { compose, type Met, type Stack } from './compose.ts'

@@ -5,3 +5,4 @@
  */
 
 export { suite } from './suite.ts'
+export { peer, type PeerNeeds } from './peers.ts'

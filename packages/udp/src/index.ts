@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 
-import type { Ip } from '@favonius/contract'
+import type { Ip, Udp } from '@favonius/contract'
 import { feature, type } from '@favonius/kconfig'
-import { UdpLayer, type Udp } from './layer.ts'
+import { UdpLayer } from './layer.ts'
 import { udpOptions } from './options.ts'
 
 /** UDP over whatever network layers are composed. */
@@ -23,6 +23,4 @@ export const udp = /* @__PURE__ */ feature({
 })
 
 export { udpOptions } from './options.ts'
-export { UdpLayer, type Udp } from './layer.ts'
-export { UdpSocket, type Sent, type UdpBinding, type UdpSink } from './socket.ts'
-export { Peer } from './peer.ts'
+export { UdpLayer } from './layer.ts'

@@ -1,29 +1,18 @@
 /** UDP (RFC 768): ports, and who listens on them. */
 
-import type { Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Transport } from '@favonius/contract'
+import type {
+  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink
+} from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
 import type { udpOptions } from './options.ts'
-import { Peer, PeerTable } from './peer.ts'
-import { UdpSocket, type UdpBinding, type UdpSink } from './socket.ts'
+import { PeerTable } from './peer.ts'
+import { BoundSocket } from './socket.ts'
 import { at, HEADER } from './wire.ts'
 
 /** RFC 6335 §6: the dynamic ports. */
 const FIRST_DYNAMIC = 49_152
 const DYNAMIC = 65_536 - FIRST_DYNAMIC
-
-/** `stack.udp`. */
-export interface Udp {
-  /**
-   * Binds a socket. Throws EADDRINUSE when the port is taken, EADDRNOTAVAIL when the address is not ours, ENOBUFS when
-   * `maxSockets` are open or no port is free.
-   */
-  open(binding: UdpBinding, sink: UdpSink): UdpSocket
-  /** The object for a remote endpoint: the same one while it is remembered. */
-  peer(address: Address, port: number): Peer
-  /** Sockets that are open. */
-  readonly sockets: readonly UdpSocket[]
-}
 
 export class UdpLayer implements Udp, Transport {
   readonly ip: Ip
@@ -34,7 +23,7 @@ export class UdpLayer implements Udp, Transport {
   readonly #options: Settings<typeof udpOptions>
   readonly #drops
   readonly #peers: PeerTable
-  readonly #ports = new Map<number, UdpSocket[]>()
+  readonly #ports = new Map<number, BoundSocket[]>()
   readonly #unregister: () => void
   #open = 0
 
@@ -55,11 +44,11 @@ export class UdpLayer implements Udp, Transport {
       noListener: ['udp: no listener', 'udp.drop'],
       noBuffer: ['udp: no buffer for another listener', 'udp.drop'],
     })
-    this.#peers = new PeerTable(options.maxPeers, (zone) => netif.find(zone)?.name ?? String(zone))
+    this.#peers = new PeerTable(this, options.maxPeers, (zone) => netif.find(zone)?.name ?? String(zone))
     this.#unregister = ip.registerTransport(PROTOCOL_UDP, this)
   }
 
-  get sockets(): readonly UdpSocket[] {
+  get sockets(): readonly BoundSocket[] {
     return [...this.#ports.values()].flat()
   }
 
@@ -69,7 +58,7 @@ export class UdpLayer implements Udp, Transport {
 
   // ---- binding ----
 
-  open(binding: UdpBinding, sink: UdpSink): UdpSocket {
+  open(binding: UdpBinding, sink: UdpSink): BoundSocket {
     const { address } = binding
     if (!Number.isInteger(binding.port) || binding.port < 0 || binding.port > 65_535) {
       throw failure('EINVAL', `port ${binding.port}: give a whole number from 0 (any free port) to 65535`)
@@ -86,7 +75,7 @@ export class UdpLayer implements Udp, Transport {
     if (taken) {
       throw failure('EADDRINUSE', `UDP port ${port} is in use${isUnspecified(taken.address) ? '' : ` on ${taken.address}`}: choose another, or set reuse on both sockets`)
     }
-    const socket = new UdpSocket(this, { ...binding, port }, sink)
+    const socket = new BoundSocket(this, { ...binding, port }, sink)
     const bound = this.#ports.get(port)
     if (bound) bound.push(socket)
     else this.#ports.set(port, [socket])
@@ -104,7 +93,7 @@ export class UdpLayer implements Udp, Transport {
     throw failure('EADDRINUSE', 'every dynamic UDP port (49152 to 65535) is in use')
   }
 
-  remove(socket: UdpSocket): void {
+  remove(socket: BoundSocket): void {
     const bound = this.#ports.get(socket.port)
     if (bound === undefined) return
     const at = bound.indexOf(socket)
@@ -138,7 +127,7 @@ export class UdpLayer implements Udp, Transport {
 
     const bound = this.#ports.get(port)
     if (ip.multicast) return this.#receiveGroup(packet, ip, bound, sourcePort)
-    let best: UdpSocket | undefined
+    let best: BoundSocket | undefined
     if (bound !== undefined) {
       let bestRank = -1
       for (let i = 0; i < bound.length; i++) {
@@ -157,7 +146,7 @@ export class UdpLayer implements Udp, Transport {
   }
 
   /** Every socket that matches hears a group's datagram, each in a buffer of its own. */
-  #receiveGroup(packet: NetBuf, ip: IpInfo, bound: readonly UdpSocket[] | undefined, sourcePort: number): void {
+  #receiveGroup(packet: NetBuf, ip: IpInfo, bound: readonly BoundSocket[] | undefined, sourcePort: number): void {
     const hearers = bound?.filter((socket) => rankOf(socket, ip, sourcePort) >= 0) ?? []
     if (hearers.length === 0) return ip.iface.drop(packet, this.#drops.noListener)
     for (const socket of hearers.slice(1)) {
@@ -168,7 +157,7 @@ export class UdpLayer implements Udp, Transport {
     this.#hand(packet, ip, hearers[0]!, sourcePort)
   }
 
-  #hand(packet: NetBuf, ip: IpInfo, socket: UdpSocket, sourcePort: number): void {
+  #hand(packet: NetBuf, ip: IpInfo, socket: BoundSocket, sourcePort: number): void {
     ip.iface.count(this.counters.recv)
     packet.pull(HEADER)
     socket.sink.receive(packet, this.#peers.of(ip.source, sourcePort), ip)
@@ -204,7 +193,7 @@ function overlap(a: UdpBinding, b: UdpBinding): boolean {
 }
 
 /** How well a socket fits a datagram, as Zephyr ranks connections: −1 not at all, else the more it insists on, the better. */
-function rankOf(socket: UdpSocket, ip: IpInfo, sourcePort: number): number {
+function rankOf(socket: BoundSocket, ip: IpInfo, sourcePort: number): number {
   const { address, peer, iface } = socket
   const { source, destination } = ip
   let rank = 0

@@ -1,20 +1,22 @@
 /** Remote endpoints, one object each while they are remembered: a datagram from a known peer makes none. */
 
-import type { Address, Endpoint } from '@favonius/contract'
+import type { Address, Peer } from '@favonius/contract'
 import { copyAddress, hashAddress } from '@favonius/inet'
 
 /** A remote endpoint. Its text is made when someone reads it. */
-export class Peer implements Endpoint {
+export class RemotePeer implements Peer {
   readonly ip: Address
   readonly port: number
+  readonly udp: object
   /** Turn of the table at which it was last heard of. */
   used = 0
   /** The next peer in the same bucket. */
-  next: Peer | undefined
+  next: RemotePeer | undefined
   readonly #zoneName: (zone: number) => string
   #text: string | undefined
 
-  constructor(ip: Address, port: number, zoneName: (zone: number) => string) {
+  constructor(udp: object, ip: Address, port: number, zoneName: (zone: number) => string) {
+    this.udp = udp
     this.ip = ip
     this.port = port
     this.#zoneName = zoneName
@@ -32,13 +34,15 @@ export class Peer implements Endpoint {
 
 /** A bounded table of peers by address, zone and port. */
 export class PeerTable {
+  readonly #udp: object
   readonly #limit: number
   readonly #zoneName: (zone: number) => string
-  #buckets: (Peer | undefined)[] = new Array<Peer | undefined>(16).fill(undefined)
+  #buckets: (RemotePeer | undefined)[] = new Array<RemotePeer | undefined>(16).fill(undefined)
   #size = 0
   #turn = 0
 
-  constructor(limit: number, zoneName: (zone: number) => string) {
+  constructor(udp: object, limit: number, zoneName: (zone: number) => string) {
+    this.#udp = udp
     this.#limit = limit
     this.#zoneName = zoneName
   }
@@ -48,7 +52,7 @@ export class PeerTable {
   }
 
   /** The peer with this address and port; made, from a copy of the address, when it is not known. */
-  of(ip: Address, port: number): Peer {
+  of(ip: Address, port: number): RemotePeer {
     const hash = Math.imul(hashAddress(ip) ^ port, 0x9e3779b1) >>> 4
     let at = hash & (this.#buckets.length - 1)
     for (let peer = this.#buckets[at]; peer !== undefined; peer = peer.next) {
@@ -63,7 +67,7 @@ export class PeerTable {
       this.#grow()
       at = hash & (this.#buckets.length - 1)
     }
-    const peer = new Peer(copyAddress(ip), port, this.#zoneName)
+    const peer = new RemotePeer(this.#udp, copyAddress(ip), port, this.#zoneName)
     peer.used = ++this.#turn
     peer.next = this.#buckets[at]
     this.#buckets[at] = peer
@@ -72,12 +76,12 @@ export class PeerTable {
   }
 
   clear(): void {
-    this.#buckets = new Array<Peer | undefined>(16).fill(undefined)
+    this.#buckets = new Array<RemotePeer | undefined>(16).fill(undefined)
     this.#size = 0
   }
 
-  #all(): Peer[] {
-    const all: Peer[] = []
+  #all(): RemotePeer[] {
+    const all: RemotePeer[] = []
     for (const first of this.#buckets) for (let peer = first; peer !== undefined; peer = peer.next) all.push(peer)
     return all
   }
@@ -92,8 +96,8 @@ export class PeerTable {
     this.#fill(all.slice(0, all.length >> 1), this.#buckets.length)
   }
 
-  #fill(peers: readonly Peer[], buckets: number): void {
-    this.#buckets = new Array<Peer | undefined>(buckets).fill(undefined)
+  #fill(peers: readonly RemotePeer[], buckets: number): void {
+    this.#buckets = new Array<RemotePeer | undefined>(buckets).fill(undefined)
     this.#size = peers.length
     for (const peer of peers) {
       const at = Math.imul(hashAddress(peer.ip) ^ peer.port, 0x9e3779b1) >>> 4 & (buckets - 1)

@@ -1,57 +1,21 @@
 /** One UDP socket: what is bound to a port. Sockets with promises and options for people are in `@favonius/sockets`. */
 
-import type { Address, IcmpError, Interface, IpInfo, NetBuf, Route, RouteOptions } from '@favonius/contract'
+import type { Address, Interface, NetBuf, Peer, Route, RouteOptions, Sent, UdpBinding, UdpSink, UdpSocket } from '@favonius/contract'
 import { fold, PROTOCOL_UDP } from '@favonius/inet'
-import type { Peer } from './peer.ts'
 import { at, HEADER, MAX_PAYLOAD } from './wire.ts'
 import type { UdpLayer } from './layer.ts'
 
-/**
- * What became of a datagram.
- *
- * - `sent`: it is on its way, or waits for its next hop's address
- * - `full`: no buffer, or the interface has enough to do; try again when the interface is ready
- * - `unreachable`: no route, or no address of ours to send from
- * - `too long`: longer than the path carries whole
- * - `dropped`: refused on its way down, and counted there
- */
-export type Sent = 'sent' | 'full' | 'unreachable' | 'too long' | 'dropped'
-
-/** Who gets what arrives for a socket. */
-export interface UdpSink {
-  /**
-   * A datagram: the data begins with the payload. Takes the reference. `ip` is true until the call returns.
-   */
-  receive(packet: NetBuf, from: Peer, ip: IpInfo): void
-  /** An ICMP error about a datagram that this socket sent to `peer`. */
-  error?(error: IcmpError, peer: Peer): void
-}
-
-/** How a socket is bound. */
-export interface UdpBinding {
-  /** Our address, `ANY4` or `ANY6`; `ANY6` takes both families unless `v6only`. */
-  readonly address: Address
-  /** 0 for a free one. */
-  readonly port: number
-  readonly v6only: boolean
-  /** Share the port with others that say so too. */
-  readonly reuse: boolean
-  /** Only packets of this interface. */
-  readonly iface: Interface | undefined
-}
-
-export class UdpSocket implements UdpBinding {
+/** A bound port. */
+export class BoundSocket implements UdpSocket {
   readonly address: Address
   readonly port: number
   readonly v6only: boolean
   readonly reuse: boolean
   iface: Interface | undefined
   readonly sink: UdpSink
-  /** The one peer that is heard, once connected. */
   peer: Peer | undefined
   closed = false
 
-  /** Of what is sent; the layer's defaults unless set. */
   hopLimit: number | undefined
   multicastHopLimit: number | undefined
   multicastInterface: Interface | undefined
@@ -73,7 +37,6 @@ export class UdpSocket implements UdpBinding {
     this.sink = sink
   }
 
-  /** The way to a peer, kept while it is true; undefined when there is none. */
   routeTo(peer: Peer): Route | undefined {
     if (peer === this.#lastPeer && this.#lastRoute!.valid()) return this.#lastRoute
     let route = this.#routes.get(peer)
@@ -101,7 +64,6 @@ export class UdpSocket implements UdpBinding {
     }
   }
 
-  /** Forgets the ways that were found: an option that decides on them has changed. */
   reroute(): void {
     this.#routes.clear()
     this.#lastPeer = undefined
@@ -113,29 +75,23 @@ export class UdpSocket implements UdpBinding {
     return this.#routes.has(peer)
   }
 
-  /** Sends a copy of `data`. */
   send(data: Uint8Array, peer: Peer): Sent {
     const route = this.routeTo(peer)
     if (route === undefined) return 'unreachable'
     if (data.length > MAX_PAYLOAD || data.length + HEADER > route.maxPayload) return 'too long'
-    if (route.iface.full) return 'full'
+    if (route.iface.full) return 'busy'
     const packet = this.#layer.buffers.alloc(data.length, route.headroom + HEADER)
-    if (packet === undefined) return 'full'
+    if (packet === undefined) return 'no buffer'
     packet.write(data)
     return this.#transmit(packet, peer, route)
   }
 
-  /**
-   * An empty buffer for a payload of up to `length` bytes to `peer`, with room for every header: fill it with `add`, then
-   * `sendBuffer` it, or `unref` it. Undefined when there is no room or no route.
-   */
   lend(length: number, peer: Peer): NetBuf | undefined {
     const route = this.routeTo(peer)
     if (route === undefined || length + HEADER > route.maxPayload) return undefined
     return this.#layer.buffers.alloc(length, route.headroom + HEADER)
   }
 
-  /** Sends a buffer that was lent, without a copy. Takes the reference, unless it is `full` that it returns. */
   sendBuffer(packet: NetBuf, peer: Peer): Sent {
     const route = this.routeTo(peer)
     if (route === undefined) {
@@ -146,7 +102,7 @@ export class UdpSocket implements UdpBinding {
       packet.unref()
       return 'too long'
     }
-    return route.iface.full ? 'full' : this.#transmit(packet, peer, route)
+    return route.iface.full ? 'busy' : this.#transmit(packet, peer, route)
   }
 
   #transmit(packet: NetBuf, peer: Peer, route: Route): Sent {
@@ -165,12 +121,6 @@ export class UdpSocket implements UdpBinding {
     return 'sent'
   }
 
-  /** Hears this peer alone from now on; undefined ends it. */
-  connect(peer: Peer | undefined): void {
-    this.peer = peer
-  }
-
-  /** Gives the port back. */
   close(): void {
     if (this.closed) return
     this.closed = true

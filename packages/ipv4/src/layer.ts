@@ -1,0 +1,235 @@
+/** IPv4 for the interfaces of one stack. */
+
+import type {
+  Address, Env, Interface, InterfaceAddress, Ip, IpInfo, NetBuf, Netif, Prefix, Route, RouteEntry, RouteOptions,
+} from '@favonius/contract'
+import { ConfigError, type Settings } from '@favonius/kconfig'
+import {
+  address as parse, ALL_SYSTEMS4, ANY4, BROADCAST4, broadcastOf, copyAddress, ETHERTYPE_IPV4, failure, formatPrefix, inPrefix, isBroadcast4, isLoopback,
+  isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, PROTOCOL_ICMP, sameAddress,
+} from '@favonius/inet'
+import { Addresses, isCapable } from './addresses.ts'
+import { makeCounters, makeDrops, type Counters, type Drops } from './drops.ts'
+import { Errors } from './errors.ts'
+import { Icmp } from './icmp.ts'
+import type { Ipv4, NewAddress, PingOptions, PingResult } from './ipv4.ts'
+import type { ipv4Options } from './options.ts'
+import { Pings } from './ping.ts'
+import { Receiver } from './receive.ts'
+import { Ipv4Route } from './route.ts'
+import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
+
+/** Groups are for the link unless more is asked for (RFC 1112 §6.1). */
+const MULTICAST_TTL = 1
+
+/** IPv4 itself. `ipv4()` makes one; so does whoever wires a stack by hand. */
+export class Ipv4Layer implements Ipv4 {
+  readonly family = 4
+  readonly settings: Settings<typeof ipv4Options>
+  readonly #ip: Ip
+  readonly #addresses: Addresses
+  readonly #drops: Drops
+  readonly #counters: Counters
+  readonly #errors: Errors
+  readonly #pings: Pings
+  readonly #gateways = new Map<Interface, RouteEntry>()
+  readonly #withdraw: (() => void)[]
+
+  constructor(netif: Netif, ip: Ip, env: Env, settings: Settings<typeof ipv4Options>) {
+    this.settings = settings
+    this.#ip = ip
+    const addresses = this.#addresses = new Addresses(netif)
+    const drops = this.#drops = makeDrops(netif)
+    const counters = this.#counters = makeCounters(netif)
+    const { buffers } = netif
+    const errors = this.#errors = new Errors({
+      clock: env.clock, buffers, layer: this, addresses, counters,
+      transport: (protocol) => ip.transport(protocol),
+      rate: settings.icmpErrorRate,
+      burst: settings.icmpErrorBurst,
+    })
+    const pings = this.#pings = new Pings({ env, buffers, layer: this, drops, counters })
+    const icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing: settings.acceptBroadcastPing })
+    const receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast: settings.acceptZeroBroadcast })
+    for (const iface of netif.interfaces) this.#begin(iface)
+    this.#withdraw = [
+      netif.registerProtocol(ETHERTYPE_IPV4, receiver.receive),
+      ip.registerTransport(PROTOCOL_ICMP, icmp),
+      ip.registerLayer(this),
+      netif.listen((event) => {
+        if (event.type === 'added') this.#begin(event.iface)
+        if (event.type === 'removed') this.#gateways.delete(event.iface)
+      }),
+    ]
+  }
+
+  stop(): void {
+    this.#pings.stop()
+    for (const withdraw of this.#withdraw) withdraw()
+  }
+
+  /** What every interface has from the start: the group of all systems (RFC 1112 §4), and loopback its address. */
+  #begin(iface: Interface): void {
+    if (!isCapable(iface)) return
+    if (iface.l2.flags.multicast) iface.joinGroup(ALL_SYSTEMS4)
+    if (iface.medium === 'loopback') iface.addAddress(entryOf(LOOPBACK4, 8, 'manual'))
+  }
+
+  // ---- addresses ----
+
+  addAddress(iface: Interface, given: string | NewAddress): InterfaceAddress {
+    if (!isCapable(iface)) throw new ConfigError(`IPv4 does not run on ${iface.name}: ${iface.medium} carries IPv6 alone; give it an IPv6 address`)
+    const { address, length } = typeof given === 'string' ? prefixOf(given) : prefixOf(given.address, given)
+    const text = `${address}/${length}`
+    const fault = faultOfHost(address, length, iface)
+    if (fault !== undefined) throw failure('EINVAL', `${text} cannot be an address of ${iface.name}: ${fault}`)
+    const owner = this.#addresses.owner(address)
+    if (owner !== undefined) throw failure('EEXIST', `${address} is an address of ${owner.name} already`)
+    const { maxAddresses } = this.settings
+    if (iface.addresses.filter((entry) => entry.address.family === 4).length >= maxAddresses) {
+      throw failure('ENOBUFS', `${iface.name} has ${maxAddresses} IPv4 addresses, and no room for ${address}: remove one, or compose ipv4({ maxAddresses: ${maxAddresses + 1} }) (CONFIG_NET_IF_UNICAST_IPV4_ADDR_COUNT)`)
+    }
+    const entry = entryOf(address, length, typeof given === 'string' ? 'manual' : given.origin ?? 'manual')
+    this.#ip.addRoute({ prefix: { address, length }, iface })
+    iface.addAddress(entry)
+    return entry
+  }
+
+  removeAddress(iface: Interface, address: string | Address): void {
+    const entry = this.#addresses.find(typeof address === 'string' ? parse(address) : address, iface)
+    if (entry === undefined) return
+    iface.removeAddress(entry)
+    const { prefixLength: length } = entry
+    const network = networkOf(entry.address, length)
+    if (iface.addresses.some((other) => other.prefixLength === length && inPrefix({ address: network, length }, other.address))) return
+    const route = this.#ip.routes.find((row) => row.iface === iface && row.gateway === undefined && row.prefix.length === length && sameAddress(row.prefix.address, network))
+    if (route) this.#ip.removeRoute(route)
+  }
+
+  setGateway(iface: Interface, gateway: string | Address | undefined): void {
+    const address = typeof gateway === 'string' ? parse(gateway) : gateway && copyAddress(gateway)
+    if (address !== undefined && (address.family !== 4 || faultOfHost(address, 32, iface) !== undefined)) {
+      throw failure('EINVAL', `${address} cannot be a gateway; give the IPv4 address of a router on the link of ${iface.name}`)
+    }
+    const old = this.#gateways.get(iface)
+    if (old !== undefined) this.#ip.removeRoute(old)
+    this.#gateways.delete(iface)
+    if (address !== undefined) this.#gateways.set(iface, this.#ip.addRoute({ prefix: { address: ANY4, length: 0 }, iface, gateway: address }))
+  }
+
+  gateway(iface: Interface): Address | undefined {
+    return this.#gateways.get(iface)?.gateway
+  }
+
+  owns(address: Address, iface?: Interface): boolean {
+    if (address.family !== 4) return false
+    return iface === undefined ? this.#addresses.owner(address) !== undefined : this.#addresses.owns(address, iface)
+  }
+
+  // ---- groups ----
+
+  isMulticast(address: Address): boolean {
+    return address.family === 4 && (isMulticast(address) || isBroadcast4(address) || this.#addresses.broadcasts(address) !== undefined)
+  }
+
+  join(iface: Interface, group: Address): void {
+    if (group.family !== 4 || !isMulticast(group)) throw failure('EINVAL', `${group} is no IPv4 group; groups are 224.0.0.0 to 239.255.255.255`)
+    if (sameAddress(group, ALL_SYSTEMS4)) return
+    const { maxGroups } = this.settings
+    const others = iface.groups.filter((known) => known.family === 4 && !sameAddress(known, ALL_SYSTEMS4))
+    if (others.length >= maxGroups && !iface.inGroup(group)) {
+      throw failure('ENOBUFS', `${iface.name} is in ${maxGroups} groups, and has no room for ${group}: leave one, or compose ipv4({ maxGroups: ${2 * maxGroups} }) (CONFIG_NET_IF_MCAST_IPV4_ADDR_COUNT)`)
+    }
+    iface.joinGroup(copyAddress(group))
+  }
+
+  leave(iface: Interface, group: Address): void {
+    if (!sameAddress(group, ALL_SYSTEMS4)) iface.leaveGroup(group)
+  }
+
+  // ---- the way down ----
+
+  route(to: Address, options: RouteOptions): Route | undefined {
+    if (to.family !== 4 || isUnspecified(to)) return undefined
+    const destination = copyAddress(to)
+    const owner = this.#addresses.owner(to)
+    if (owner === undefined && isLoopback(to)) return undefined
+    const way = owner === undefined ? this.#way(destination, options) : { iface: owner, nextHop: destination }
+    if (way === undefined || !way.iface.running || !isCapable(way.iface)) return undefined
+    const source = this.#source(destination, way.nextHop, way.iface, options.source, owner !== undefined)
+    if (source === undefined) return undefined
+    return new Ipv4Route({ ip: this.#ip, drops: this.#drops, counters: this.#counters }, {
+      ...way, source, destination,
+      protocol: options.protocol,
+      hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
+      trafficClass: options.trafficClass ?? 0,
+      local: owner !== undefined,
+    })
+  }
+
+  /** By which interface, and to whom on its link. */
+  #way(to: Address, { iface, source }: RouteOptions): { readonly iface: Interface; readonly nextHop: Address } | undefined {
+    if (isMulticast(to) || isBroadcast4(to)) {
+      const chosen = iface ?? (source && this.#addresses.owner(source)) ?? this.#ip.lookup(to)?.iface ?? this.#addresses.default
+      return chosen && { iface: chosen, nextHop: to }
+    }
+    // The link layer knows one broadcast, whatever the subnet.
+    const everyone = iface === undefined ? this.#addresses.broadcasts(to) : this.#addresses.isBroadcast(to, iface) ? iface : undefined
+    if (everyone !== undefined) return { iface: everyone, nextHop: BROADCAST4 }
+    const row = this.#ip.lookup(to, iface)
+    return row && { iface: row.iface, nextHop: row.gateway ?? to }
+  }
+
+  #source(to: Address, nextHop: Address, iface: Interface, given: Address | undefined, local: boolean): Address | undefined {
+    if (given !== undefined && !isUnspecified(given)) {
+      // RFC 1122 §3.2.1.3 g: a loopback address stays in the host.
+      const stays = local || iface.medium === 'loopback' || !isLoopback(given)
+      return this.owns(given) && stays ? copyAddress(given) : undefined
+    }
+    if (local) return to
+    // RFC 1122 §3.2.1.3 a: who has no address yet may ask everyone for one, as DHCP does.
+    return this.#addresses.sourceFor(to, nextHop, iface) ?? (isBroadcast4(to) ? ANY4 : undefined)
+  }
+
+  // ---- ICMP ----
+
+  ping(address: string | Address, options: PingOptions = {}): Promise<PingResult> {
+    return this.#pings.ping(address, options)
+  }
+
+  unresolved(packet: NetBuf, nextHop: Address): void {
+    this.#errors.unresolved(packet, nextHop)
+  }
+
+  refuse(packet: NetBuf, _ip: IpInfo, why: 'port' | 'protocol'): void {
+    this.#errors.send(packet, icmpTypes.destinationUnreachable, unreachableCodes[why], 0)
+  }
+}
+
+const entryOf = (address: Address, prefixLength: number, origin: InterfaceAddress['origin']): InterfaceAddress =>
+  ({ address, prefixLength, origin, state: 'preferred', preferredUntil: Infinity, validUntil: Infinity })
+
+/** The address and prefix length that a caller gave in one of three forms. */
+function prefixOf(given: string | Address, { prefixLength, netmask }: Pick<NewAddress, 'prefixLength' | 'netmask'> = {}): Prefix {
+  const whole = typeof given === 'string' && prefixLength === undefined && netmask === undefined ? parsePrefix(given) : undefined
+  if (whole !== undefined) return whole
+  const example = 'give it as \'192.0.2.1/24\', or as { address, prefixLength: 24 } or { address, netmask: \'255.255.255.0\' }'
+  if (prefixLength === undefined && netmask === undefined) throw failure('EINVAL', `the length of the subnet's prefix is missing from ${JSON.stringify(String(given))}; ${example}`)
+  const address = typeof given === 'string' ? parse(given) : copyAddress(given)
+  const length = prefixLength ?? maskLength(typeof netmask === 'string' ? parse(netmask) : netmask!)
+  if (length === undefined || !Number.isInteger(length) || length < 0 || length > 32) {
+    throw failure('EINVAL', `${prefixLength ?? netmask} is no prefix length or mask of IPv4; ${example}`)
+  }
+  return { address, length }
+}
+
+/** Why an address cannot be a host's (RFC 1122 §3.2.1.3); undefined when it can. */
+function faultOfHost(address: Address, length: number, iface: Interface): string | undefined {
+  if (address.family !== 4) return 'it is an IPv6 address; give it to stack.ipv6'
+  if (isMulticast(address)) return 'it is a group; join it'
+  if (isBroadcast4(address) || address.w3 >>> 24 === 0) return 'it is not a host\'s address'
+  if (isLoopback(address) && iface.medium !== 'loopback') return 'loopback addresses are the loopback interface\'s'
+  if (length < 31 && sameAddress(address, networkOf(address, length))) return `it is the subnet's own number; the first host is one more than ${formatPrefix({ address, length })}`
+  if (length < 31 && sameAddress(address, broadcastOf(address, length))) return 'it is the subnet\'s broadcast address'
+  return undefined
+}

@@ -1,0 +1,33 @@
+/** IPv4 options (RFC 791 §3.1): one byte, or a type, a length that counts itself and the type, and data. */
+
+/** End of the list. */
+const END = 0
+/** Padding between options. */
+const NO_OPERATION = 1
+/** Loose source and record route. */
+export const LOOSE_SOURCE_ROUTE = 131
+/** Strict source and record route. */
+export const STRICT_SOURCE_ROUTE = 137
+
+/**
+ * The absolute position of the first option in `from … to` that keeps the packet from being received: one that does not fit,
+ * or a source route, which we never follow (RFC 7126 §4.3, §4.4). −1 when there is none; options that are not known are
+ * passed over (RFC 1122 §3.2.1.8).
+ */
+export function badOption(dv: DataView, from: number, to: number): number {
+  let at = from
+  while (at < to) {
+    const type = dv.getUint8(at)
+    if (type === END) return -1
+    if (type === NO_OPERATION) {
+      at++
+      continue
+    }
+    if (type === LOOSE_SOURCE_ROUTE || type === STRICT_SOURCE_ROUTE) return at
+    if (at + 1 >= to) return at
+    const length = dv.getUint8(at + 1)
+    if (length < 2 || at + length > to) return at
+    at += length
+  }
+  return -1
+}

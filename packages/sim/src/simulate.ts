@@ -1,0 +1,129 @@
+/** A network in a test: nodes, segments, one virtual clock, one seed. */
+
+import { writeFileSync } from 'node:fs'
+import type { Interface } from '@favonius/contract'
+import { virtual, type RunOptions, type VirtualEnv } from '@favonius/clock'
+import type { AllOf, AnyFeature } from '@favonius/kconfig'
+import { Arena, netbufIn } from '@favonius/netbuf'
+import { linkTypes, PcapngWriter } from '@favonius/pcap'
+import { compose, type Met, type Stack } from '@favonius/stack'
+import type { Netif } from '@favonius/contract'
+import { EthernetSegment, type SegmentDevice, type SegmentOptions } from './segment.ts'
+
+/** How a simulation begins. */
+export interface SimulateOptions {
+  /** Of all that is random; 1 unless given. It is named when a run fails. */
+  readonly seed?: number
+  /** Keeps every frame for `capture`; true unless given. */
+  readonly record?: boolean
+}
+
+/** A composed stack on one or more segments. */
+export interface Node<S> {
+  readonly name: string
+  readonly stack: S
+  /** One for each segment, in the order in which they were given; enabled from the start. */
+  readonly interfaces: readonly Interface[]
+  /** The first interface. */
+  readonly iface: Interface
+  /** The devices of those interfaces; `net.plug` pulls their cables. */
+  readonly devices: readonly SegmentDevice[]
+}
+
+/** Every stack has what `netif` gives; links and network layers bring it. */
+type WithNetif = { readonly netif: Netif }
+
+export class Simulation {
+  readonly seed: number
+  /** Time and randomness of every node. */
+  readonly env: VirtualEnv
+  readonly #arena = new Arena()
+  readonly #segments: EthernetSegment[] = []
+  readonly #stacks: { readonly name: string; stop(): Promise<void>; readonly netif: Netif }[] = []
+  readonly #blocks: Uint8Array[] = []
+  readonly #writer: PcapngWriter | undefined
+  #devices = 0
+
+  constructor({ seed = 1, record = true }: SimulateOptions = {}) {
+    this.seed = seed
+    this.env = virtual({ seed })
+    this.#writer = record ? new PcapngWriter((block) => void this.#blocks.push(block)) : undefined
+  }
+
+  /** An Ethernet segment; several nodes on it hear each other as on a switch. */
+  ethernet(options: SegmentOptions & { readonly name?: string } = {}): EthernetSegment {
+    const segment = new EthernetSegment(this.env, options, options.name ?? `lan${this.#segments.length}`)
+    this.#segments.push(segment)
+    const writer = this.#writer
+    if (writer) {
+      const id = writer.addInterface(segment.name, linkTypes.ethernet)
+      segment.tap((frame, now, lost) => writer.packet(id, now, frame, lost > 0 ? { comment: lost === 1 ? 'lost' : `lost by ${lost} hearers` } : {}))
+    }
+    return segment
+  }
+
+  /** Composes a node, gives it an interface on each segment, and enables them. `await node.iface.up()` waits for its addresses. */
+  node<const Fs extends readonly AnyFeature[]>(name: string, features: Fs & Met<Fs>, ...segments: readonly EthernetSegment[]): Node<Stack<Fs> & AllOf<Fs>> {
+    const listed = features as readonly AnyFeature[]
+    const own = listed.some((feature) => feature.name === 'netbuf') ? listed : [...listed, netbufIn(this.#arena)]
+    const stack = compose(this.env, ...(own as readonly [])) as unknown as Stack<Fs> & AllOf<Fs> & WithNetif
+    const devices = segments.map((segment) => segment.device(undefined, ++this.#devices))
+    const interfaces = devices.map((device) => stack.netif.add(device))
+    for (const iface of interfaces) iface.up({ timeout: Infinity }).catch(() => {}) // whoever waits for it is told by their own up()
+    this.#stacks.push({ name, stop: () => stack.stop(), netif: stack.netif })
+    return { name, stack, interfaces, devices, get iface() { return interfaces[0] ?? noInterface(name) } }
+  }
+
+  /** Pulls a device's cable, or puts it back. */
+  plug(device: SegmentDevice, plugged: boolean): void {
+    for (const segment of this.#segments) if (segment.has(device)) segment.plug(device, plugged)
+  }
+
+  /**
+   * Runs `body` in virtual time: time advances by itself whenever nothing can go on. What `body` awaits must be of this
+   * network; real I/O would wait for ever, and the error says so. When it fails, the error names the seed.
+   */
+  async run<T>(body: () => Promise<T> | T, options?: RunOptions): Promise<T> {
+    try {
+      return await this.env.run(body, options)
+    } catch (error) {
+      if (error instanceof Error && !error.message.includes('simulate({ seed')) error.message += ` — simulate({ seed: ${this.seed} }) at ${this.env.clock.now()} ms`
+      throw error
+    }
+  }
+
+  /** Every frame so far, as a pcapng file in memory. */
+  captured(): Uint8Array {
+    if (!this.#writer) throw new Error('nothing was recorded: simulate({ record: true })')
+    this.#writer.flush()
+    const whole = new Uint8Array(this.#blocks.reduce((sum, block) => sum + block.length, 0))
+    let at = 0
+    for (const block of this.#blocks) {
+      whole.set(block, at)
+      at += block.length
+    }
+    return whole
+  }
+
+  /** Writes every frame so far to a pcapng file. */
+  capture(path: string): void {
+    writeFileSync(path, this.captured())
+  }
+
+  /** Stops every node and frees what is on the wires. Throws when a node still holds buffers: that is a leak. */
+  async stop(): Promise<void> {
+    for (const { stop } of [...this.#stacks].reverse()) await stop()
+    for (const segment of this.#segments) segment.stop()
+    const leaks = this.#stacks.filter(({ netif }) => netif.buffers.live > 0).map(({ name, netif }) => `${name} holds ${netif.buffers.live} (${netif.buffers.owners().join('; ')})`)
+    if (leaks.length > 0) throw new Error(`buffers were not given back: ${leaks.join(', ')} — simulate({ seed: ${this.seed} })`)
+  }
+}
+
+const noInterface = (name: string): never => {
+  throw new Error(`${name} has no interface: give net.node(…) a segment`)
+}
+
+/** A network in virtual time; the same seed gives the same bytes. */
+export function simulate(options?: SimulateOptions): Simulation {
+  return new Simulation(options)
+}

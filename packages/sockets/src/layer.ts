@@ -1,0 +1,75 @@
+/** The sockets of one stack. */
+
+import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, DropReason, Endpoint, Env, Ip, Netif, Udp } from '@favonius/contract'
+import { failure } from '@favonius/inet'
+import type { AddressFamily } from './address.ts'
+import { DatagramSocket, type BsdDatagramSocket } from './datagram.ts'
+import { StackDatagrams } from './seam.ts'
+
+/** What every socket of a stack stands on. */
+export interface SocketsParts {
+  readonly env: Env
+  readonly netif: Netif
+  readonly ip: Ip
+  readonly udp: Udp
+  readonly receiveBuffer: number
+  readonly drops: Readonly<Record<'queueFull' | 'busy' | 'no buffer' | 'unreachable', DropReason>>
+}
+
+/** `stack.sockets`. It is a `DatagramNet` too. */
+export interface Sockets extends DatagramNet {
+  /** A BSD socket. EAFNOSUPPORT or EPROTONOSUPPORT when the composition lacks what it needs; the message names it. */
+  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
+}
+
+export class SocketsLayer implements Sockets {
+  readonly #ip: Ip
+  readonly #parts: SocketsParts | undefined
+  readonly #seam: StackDatagrams | undefined
+  readonly #datagrams = new Set<DatagramSocket>()
+  readonly #unlisten: () => void
+
+  constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }) {
+    this.#ip = ip
+    const { netif } = ip
+    if (udp !== undefined) {
+      const drops = netif.reasons({
+        queueFull: ['sockets: receive queue is full', 'udp.drop'],
+        busy: ['sockets: interface is busy'],
+        'no buffer': ['sockets: no buffer to send from'],
+        unreachable: ['sockets: no route'],
+      })
+      this.#parts = { env, netif, ip, udp, drops, receiveBuffer: options.receiveBuffer }
+      this.#seam = new StackDatagrams(this.#parts)
+    }
+    this.#unlisten = netif.listen((event) => {
+      if (event.type === 'ready') for (const socket of this.#datagrams) socket.ready()
+    })
+  }
+
+  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket {
+    if (family !== 'inet' && family !== 'inet6') throw failure('EAFNOSUPPORT', `${JSON.stringify(family)} is no address family: 'inet' or 'inet6'`)
+    if (type !== 'dgram') throw failure('EPROTONOSUPPORT', `${JSON.stringify(type)} is no socket type here: 'dgram'`)
+    const version = family === 'inet' ? 4 : 6
+    if (this.#ip.layer(version) === undefined) throw failure('EAFNOSUPPORT', `'${family}' sockets need ipv${version}() in the composition`)
+    const socket: DatagramSocket = new DatagramSocket(this.#needUdp(), family, () => this.#datagrams.delete(socket))
+    this.#datagrams.add(socket)
+    return socket
+  }
+
+  async open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<SeamDatagramSocket> {
+    this.#needUdp()
+    return this.#seam!.open(local, sink, options)
+  }
+
+  #needUdp(): SocketsParts {
+    if (this.#parts === undefined) throw failure('EPROTONOSUPPORT', 'datagram sockets need udp() in the composition')
+    return this.#parts
+  }
+
+  stop(): void {
+    for (const socket of [...this.#datagrams]) socket.close()
+    this.#seam?.close()
+    this.#unlisten()
+  }
+}
