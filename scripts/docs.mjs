@@ -16,7 +16,7 @@ process.chdir(root)
 /** Types that only compute other types; their names would mean nothing to a reader. typedoc complains of those that are exported by now. */
 const inner = {
   kconfig: ['Flat', 'NeededBy', 'ProvidedBy', 'Row', 'Types', 'Value'],
-  stack: ['Met'],
+  stack: ['Unmet'],
 }
 
 let failed = false

@@ -1,5 +1,7 @@
 /**
- * What it is, in one sentence.
+ * The seams over Node's own sockets, so that protocols run with no stack of ours.
  *
  * @packageDocumentation
  */
+
+export { nodeDatagrams } from './datagrams.ts'

@@ -5,4 +5,5 @@
  */
 
 export { suite } from './suite.ts'
+export { datagramConformance, type DatagramWorld } from './datagrams.ts'
 export { peer, type PeerNeeds } from './peers.ts'

@@ -1,0 +1,155 @@
+/** `DatagramNet` over node:dgram: the kernel's UDP under the same seam as our own. */
+
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { networkInterfaces } from 'node:os'
+import type { DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
+import { failure, parseAddress, type ErrorCode } from '@favonius/inet'
+
+/** Bytes that may wait in Node before `send` answers false. */
+const SEND_QUEUE = 1 << 20
+/** Remote endpoints remembered by one socket; all are forgotten when there are more. */
+const ENDPOINTS = 4096
+/** RFC 768: the length field counts eight bytes of header. */
+const MAX_PAYLOAD = 65_527
+
+/** What the kernel's socket tells of a datagram through Node: nothing but its sender. */
+const UNKNOWN: DatagramInfo = { local: undefined, iface: undefined, multicast: undefined, hopLimit: undefined }
+
+const port = (value: number, least: number): number => {
+  if (Number.isInteger(value) && value >= least && value <= 65_535) return value
+  throw failure('EINVAL', `port ${value}: give a whole number from ${least} to 65535`)
+}
+
+/** 4 or 6; throws EINVAL for what is no address. A zone is left for the kernel to judge. */
+const familyOf = (text: string): 4 | 6 => {
+  const address = parseAddress(text, () => 1)
+  if (address !== undefined) return address.family
+  throw failure('EINVAL', `${JSON.stringify(text)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0`)
+}
+
+class NodeDatagramSocket implements DatagramSocket {
+  readonly #socket: Socket
+  readonly #family: 4 | 6
+  readonly #sink: DatagramSink
+  readonly #iface: string | undefined
+  readonly #endpoints = new Map<string, Endpoint>()
+  #local: Endpoint | undefined
+
+  constructor(socket: Socket, family: 4 | 6, sink: DatagramSink, iface: string | undefined) {
+    this.#socket = socket
+    this.#family = family
+    this.#sink = sink
+    this.#iface = iface
+  }
+
+  /** Bound: from here on it hears. */
+  begin(): void {
+    const { address, port } = this.#socket.address()
+    this.#local = { address: plain(address), port }
+    this.#socket.on('message', (data, from) => this.#sink.receive(data, this.#endpoint(from), UNKNOWN))
+    this.#socket.on('error', (error) => this.#sink.error?.(Object.assign(error, { code: (error as { code?: string }).code ?? 'EIO' })))
+  }
+
+  get local(): Endpoint {
+    if (this.#local === undefined) throw failure('EBADF', 'the socket is closed')
+    return this.#local
+  }
+
+  #endpoint({ address, port }: RemoteInfo): Endpoint {
+    const key = `${address}|${port}`
+    let endpoint = this.#endpoints.get(key)
+    if (endpoint === undefined) {
+      if (this.#endpoints.size >= ENDPOINTS) this.#endpoints.clear()
+      this.#endpoints.set(key, (endpoint = { address: plain(address), port }))
+    }
+    return endpoint
+  }
+
+  send(data: Uint8Array, to: Endpoint): boolean {
+    if (this.#local === undefined) throw failure('EBADF', 'the socket is closed')
+    const family = familyOf(to.address)
+    port(to.port, 1)
+    if (data.length > MAX_PAYLOAD) throw failure('EMSGSIZE', `${data.length} bytes are more than a datagram carries (${MAX_PAYLOAD})`)
+    if (family === 6 && this.#family === 4) throw failure('EINVAL', `${to.address} is an IPv6 address, and the socket is bound to an IPv4 one`)
+    if (this.#socket.getSendQueueSize() > SEND_QUEUE) return false
+    // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
+    this.#socket.send(Buffer.from(data), to.port, family === 4 && this.#family === 6 ? `::ffff:${to.address}` : to.address, (error) => {
+      if (error && this.#local !== undefined) this.#sink.error?.(Object.assign(error, { code: (error as { code?: string }).code ?? 'EIO' }))
+    })
+    return true
+  }
+
+  join(group: string, iface?: string): void {
+    this.#membership('addMembership', group, iface)
+  }
+
+  leave(group: string, iface?: string): void {
+    this.#membership('dropMembership', group, iface)
+  }
+
+  #membership(verb: 'addMembership' | 'dropMembership', group: string, iface = this.#iface): void {
+    if (this.#local === undefined) throw failure('EBADF', 'the socket is closed')
+    const family = familyOf(group)
+    if (family !== this.#family) throw failure('EINVAL', `${group} is an IPv${family} group, and the socket is IPv${this.#family}: open one at ${family === 4 ? '0.0.0.0' : '::'}`)
+    try {
+      this.#socket[verb](group, iface === undefined ? undefined : family === 6 ? `::%${iface}` : ipv4Of(iface))
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      throw failure((code ?? 'EINVAL') as ErrorCode, `${verb === 'addMembership' ? 'joining' : 'leaving'} ${group}: ${message}`)
+    }
+  }
+
+  close(): void {
+    if (this.#local === undefined) return
+    this.#local = undefined
+    this.#socket.removeAllListeners('message')
+    this.#socket.close()
+  }
+}
+
+/** A dual-stack socket shows IPv4 peers as `::ffff:192.0.2.1`; the seam shows them as what they are. */
+const plain = (address: string): string => (/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address)
+
+/** node:dgram wants the IPv4 address of an interface, not its name. */
+function ipv4Of(iface: string): string {
+  const found = networkInterfaces()[iface]?.find((entry) => entry.family === 'IPv4')
+  if (found !== undefined) return found.address
+  throw failure('ENODEV', `there is no interface ${iface} with an IPv4 address; there are ${Object.keys(networkInterfaces()).join(', ')}`)
+}
+
+/**
+ * The kernel's UDP as a `DatagramNet`.
+ *
+ * `info` is unknown here, as Node does not tell; `{ iface }` serves multicast alone, as Node cannot bind to a device.
+ */
+export function nodeDatagrams(): DatagramNet {
+  return {
+    async open(local, sink, options: DatagramOptions = {}): Promise<DatagramSocket> {
+      const family = local.address === undefined ? 6 : familyOf(local.address)
+      port(local.port ?? 0, 0)
+      const socket = createSocket({
+        type: family === 4 ? 'udp4' : 'udp6',
+        reuseAddr: options.reuse ?? false,
+        ipv6Only: family === 6 && (options.v6only ?? false),
+        // Addresses are literal here: nothing is to be looked up, and not on a later turn.
+        lookup: (host, _options, done) => done(null, host, family),
+      })
+      const made = new NodeDatagramSocket(socket, family, sink, options.iface)
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', (error: Error & { code?: string }) => {
+          socket.close()
+          reject(failure(error.code ?? 'EINVAL', `UDP ${local.address ?? '::'} port ${local.port ?? 0}: ${error.message}`))
+        })
+        socket.bind({ address: local.address ?? '::', port: local.port ?? 0, exclusive: true }, resolve)
+      })
+      socket.removeAllListeners('error')
+      if (options.hopLimit !== undefined) {
+        socket.setTTL(options.hopLimit)
+        socket.setMulticastTTL(options.hopLimit)
+      }
+      if (options.iface !== undefined) socket.setMulticastInterface(family === 6 ? `::%${options.iface}` : ipv4Of(options.iface))
+      made.begin()
+      return made
+    },
+  }
+}
