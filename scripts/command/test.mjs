@@ -11,7 +11,7 @@ export default async function test(filters) {
     console.error(filters.length ? `no test file has ${filters.join(' or ')} in its path` : 'there are no tests')
     return 1
   }
-  const sum = await runSuites(split(paths, 2))
+  const sum = await runSuites(split(paths, 2), { timeout: 280_000 })
   console.log(`${paths.length} files in ${seconds(since)}\n${tally(sum)}`)
   return sum.failed ? 1 : 0
 }

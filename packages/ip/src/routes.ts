@@ -1,10 +1,10 @@
 /** The route table. RFC 1122 §3.3.1 says how a host routes, RFC 1812 §5.2.4.3 how the longest match wins. */
 
-import type { Address, Interface, RouteEntry } from '@favonius/contract'
+import type { Address, Interface, Ip, RouteEntry } from '@favonius/contract'
 import { failure, formatPrefix, inPrefix, networkOf, sameAddress } from '@favonius/inet'
 
 /** A route to be added. */
-export type NewRoute = Parameters<import('@favonius/contract').Ip['addRoute']>[0]
+export type NewRoute = Parameters<Ip['addRoute']>[0]
 
 const sameGateway = (a: Address | undefined, b: Address | undefined): boolean => a === b || (a !== undefined && b !== undefined && sameAddress(a, b))
 

@@ -65,8 +65,8 @@ export class Addresses {
 
   /**
    * The address to send from to `to`, by way of `nextHop` on `iface` (RFC 1122 §3.3.4.3): a preferred one, of the scope of
-   * the destination, on the next hop's subnet, as far as there is one; the earlier one where that does not decide.
-   * A link-local address is not for destinations beyond the link (RFC 3927 §2.7).
+   * the destination, on the narrowest subnet that holds it or the next hop, as far as there is one; the earlier one where
+   * that does not decide. A link-local address is not for destinations beyond the link (RFC 3927 §2.7).
    */
   sourceFor(to: Address, nextHop: Address, iface: Interface): Address | undefined {
     const near = isLinkLocal(to)
@@ -78,7 +78,7 @@ export class Addresses {
       const local = isLinkLocal(address)
       if (local && !near && !everyone) continue
       const holds = Math.max(Math.clz32(address.w3 ^ nextHop.w3), Math.clz32(address.w3 ^ to.w3)) >= prefixLength
-      const rank = (state === 'preferred' ? 4 : 0) + (local === near ? 2 : 0) + (holds ? 1 : 0)
+      const rank = (state === 'preferred' ? 128 : 0) + (local === near ? 64 : 0) + (holds ? 1 + prefixLength : 0)
       if (rank > most) {
         most = rank
         best = address

@@ -170,7 +170,7 @@ export class Ipv4Layer implements Ipv4 {
   /** By which interface, and to whom on its link. */
   #way(to: Address, { iface, source }: RouteOptions): { readonly iface: Interface; readonly nextHop: Address } | undefined {
     if (isMulticast(to) || isBroadcast4(to)) {
-      const chosen = iface ?? (source && this.#addresses.owner(source)) ?? this.#ip.lookup(to)?.iface ?? this.#addresses.default
+      const chosen = iface ?? (source && this.#addresses.owner(source)) ?? this.#groupRoute(to)?.iface ?? this.#addresses.default
       return chosen && { iface: chosen, nextHop: to }
     }
     // The link layer knows one broadcast, whatever the subnet.
@@ -178,6 +178,12 @@ export class Ipv4Layer implements Ipv4 {
     if (everyone !== undefined) return { iface: everyone, nextHop: BROADCAST4 }
     const row = this.#ip.lookup(to, iface)
     return row && { iface: row.iface, nextHop: row.gateway ?? to }
+  }
+
+  /** A route made for groups. The default route leads to a router, and not to who is on a link. */
+  #groupRoute(to: Address): RouteEntry | undefined {
+    const row = this.#ip.lookup(to)
+    return row && row.prefix.length > 0 ? row : undefined
   }
 
   #source(to: Address, nextHop: Address, iface: Interface, given: Address | undefined, local: boolean): Address | undefined {

@@ -53,8 +53,8 @@ function machine(max = 8) {
   }
 }
 
-const advertised = (flags: string, link = MAC2 as typeof MAC2 | undefined, target = HER): NeighborInput =>
-  ({ type: 'advertised', iface, target, link, solicited: flags.includes('S'), override: flags.includes('O'), router: flags.includes('R') })
+const advertised = (flags: string, link: typeof MAC2 | null = MAC2, target = HER): NeighborInput =>
+  ({ type: 'advertised', iface, target, link: link ?? undefined, solicited: flags.includes('S'), override: flags.includes('O'), router: flags.includes('R') })
 const heard = (link = MAC2, who = HER): NeighborInput => ({ type: 'heard', iface, address: who, link })
 
 test('RFC 4861 §7.2.2: three solicitations a second apart, then the packet fails', () => {
@@ -106,7 +106,7 @@ test('RFC 4861 §7.3.3: an answer to a probe makes it REACHABLE again', () => {
   m.send('one')
   m.to(5500)
   assert.is(m.state(), 'PROBE')
-  m.tell(advertised('S', undefined))
+  m.tell(advertised('S', null))
   assert.is(m.state(), 'REACHABLE')
   assert.is(m.cache.deadline(), 5500 + REACHABLE_TIME)
 })
@@ -131,7 +131,7 @@ test('RFC 4861 §7.3.1: what an upper layer confirms needs no probe', () => {
 test('RFC 4861 §7.2.5: an advertisement without a link address does not complete an entry', () => {
   const m = machine()
   m.send('one')
-  m.tell(advertised('SO', undefined))
+  m.tell(advertised('SO', null))
   assert.is(m.state(), 'INCOMPLETE')
   m.tell(advertised(''))
   assert.is(m.state(), 'STALE', 'unsolicited: known, and not known to be reachable')
@@ -145,18 +145,18 @@ test('RFC 4861 §7.2.5: an advertisement without an entry adds none', () => {
 })
 
 /** State before, flags and link address that come; state after and link address then (RFC 4861 §7.2.5). */
-const rules: readonly [before: NeighborState, flags: string, link: typeof MAC1 | undefined, after: NeighborState, then: typeof MAC1][] = [
+const rules: readonly [before: NeighborState, flags: string, link: typeof MAC1 | null, after: NeighborState, then: typeof MAC1][] = [
   ['REACHABLE', '', MAC1, 'STALE', MAC2], ['REACHABLE', 'S', MAC1, 'STALE', MAC2], ['REACHABLE', 'O', MAC1, 'STALE', MAC1],
-  ['REACHABLE', 'SO', MAC1, 'REACHABLE', MAC1], ['REACHABLE', 'O', MAC2, 'REACHABLE', MAC2], ['REACHABLE', 'O', undefined, 'REACHABLE', MAC2],
+  ['REACHABLE', 'SO', MAC1, 'REACHABLE', MAC1], ['REACHABLE', 'O', MAC2, 'REACHABLE', MAC2], ['REACHABLE', 'O', null, 'REACHABLE', MAC2],
   ['STALE', '', MAC1, 'STALE', MAC2], ['STALE', 'S', MAC1, 'STALE', MAC2], ['STALE', 'O', MAC1, 'STALE', MAC1], ['STALE', 'SO', MAC1, 'REACHABLE', MAC1],
-  ['STALE', 'S', MAC2, 'REACHABLE', MAC2], ['STALE', 'S', undefined, 'REACHABLE', MAC2], ['STALE', '', MAC2, 'STALE', MAC2],
+  ['STALE', 'S', MAC2, 'REACHABLE', MAC2], ['STALE', 'S', null, 'REACHABLE', MAC2], ['STALE', '', MAC2, 'STALE', MAC2],
   ['DELAY', '', MAC1, 'DELAY', MAC2], ['DELAY', 'O', MAC1, 'STALE', MAC1], ['DELAY', 'S', MAC2, 'REACHABLE', MAC2], ['DELAY', '', MAC2, 'DELAY', MAC2],
   ['PROBE', '', MAC1, 'PROBE', MAC2], ['PROBE', 'S', MAC1, 'PROBE', MAC2], ['PROBE', 'O', MAC1, 'STALE', MAC1], ['PROBE', 'SO', MAC1, 'REACHABLE', MAC1],
   ['PROBE', 'S', MAC2, 'REACHABLE', MAC2],
 ]
 
 for (const [before, flags, link, after, then] of rules) {
-  test(`RFC 4861 §7.2.5: ${before}, [${flags}] with ${link === undefined ? 'no' : link === MAC2 ? 'the same' : 'an other'} link address: ${after}`, () => {
+  test(`RFC 4861 §7.2.5: ${before}, [${flags}] with ${link === null ? 'no' : link === MAC2 ? 'the same' : 'an other'} link address: ${after}`, () => {
     const m = machine()
     m.tell(heard())
     if (before === 'REACHABLE') m.tell(advertised('S'))
@@ -284,7 +284,7 @@ test('any order of events: bounded, one deadline, every packet comes back once, 
         break
       }
       case 2: m.tell(heard(link, who)); break
-      case 3: m.tell(advertised(['', 'S', 'O', 'SO', 'SOR'][random.uint32() % 5]!, random.uint32() % 4 ? link : undefined, who)); break
+      case 3: m.tell(advertised(['', 'S', 'O', 'SO', 'SOR'][random.uint32() % 5]!, random.uint32() % 4 ? link : null, who)); break
       case 4: m.to((now += random.uint32() % 4000)); break
       case 5: if (random.uint32() % 20 === 0) m.tell({ type: 'flush', iface }); else m.tell({ type: 'confirmed', iface, address: who })
     }

@@ -1,13 +1,15 @@
 /** A tiny Ethernet for these tests: frames reach every other station after `latency`, in order, unless `lose` says no. */
 
-import type { BufferSource, Device, DeviceSink, Env, NetBuf, Timer } from '@favonius/contract'
-import { eui48, linkAddress } from '@favonius/inet'
+import type { Address, BufferSource, Device, DeviceSink, Env, IcmpError, IpInfo, NetBuf, Timer, Transport } from '@favonius/contract'
+import { address, eui48, linkAddress } from '@favonius/inet'
 import { virtual, type VirtualEnv } from '@favonius/clock'
 import { compose } from '@favonius/stack'
 import { ethernet } from '@favonius/ethernet/bare'
 import { ipv6, dad, nd } from '@favonius/ipv6'
 import { Arena, netbufIn } from '@favonius/netbuf'
+import { show } from '@favonius/ipv6/wire'
 import * as assert from 'uvu/assert'
+import { frame } from './craft.ts'
 
 export class Station implements Device {
   readonly medium = 'ethernet'
@@ -56,7 +58,7 @@ export class Station implements Device {
 export class Lan {
   readonly stations: Station[] = []
   /** Every frame that was sent, with when. */
-  readonly log: { readonly at: number; readonly bytes: Uint8Array }[] = []
+  readonly log: { readonly at: number; readonly bytes: Uint8Array; readonly from: Station | undefined }[] = []
   lose: (bytes: Uint8Array) => boolean = () => false
   readonly latency: number
   readonly #env: Env
@@ -83,7 +85,7 @@ export class Lan {
 
   carry(bytes: Uint8Array, from?: Station): void {
     const now = this.#env.clock.now()
-    this.log.push({ at: now, bytes })
+    this.log.push({ at: now, bytes, from })
     if (this.lose(bytes)) return
     this.#onWire.push({ due: now + this.latency, bytes, from })
     if (this.#timer.due === undefined) this.#timer.schedule(this.#onWire[0]!.due)
@@ -92,6 +94,7 @@ export class Lan {
 
 export const MAC1 = eui48('00:00:5e:00:53:01')
 export const MAC2 = eui48('00:00:5e:00:53:02')
+export const MAC99 = eui48('00:00:5e:00:53:99')
 
 /** A host on the LAN, in an arena of its own so that leaks show. */
 export function host(env: VirtualEnv, lan: Lan, settings: { ipv6?: Parameters<typeof ipv6>[0]; nd?: Parameters<typeof nd>[0]; dad?: Parameters<typeof dad>[0] } = {}) {
@@ -109,6 +112,51 @@ export async function end(env: VirtualEnv, ...hosts: Host[]): Promise<void> {
   for (const each of hosts) assert.is(each.netbuf.live, 0, `buffers are left: ${each.netbuf.owners().join('; ')}`)
   env.advance(1000)
   assert.is(env.armed, 0, 'timers are left')
+}
+
+/** Packets that a transport got, and the errors it was told of. */
+export class Recorder implements Transport {
+  readonly received: { readonly info: string; readonly data: Uint8Array }[] = []
+  readonly errors: { readonly error: IcmpError; readonly quoted: Uint8Array; readonly about: string }[] = []
+  /** What to do with a packet instead of taking it. */
+  refuse: 'port' | 'protocol' | undefined
+
+  receive(packet: NetBuf, ip: IpInfo): void {
+    this.received.push({ info: `${ip.source} > ${ip.destination} hl ${ip.hopLimit} tc ${ip.trafficClass}${ip.multicast ? ' multicast' : ''}`, data: packet.view().slice() })
+    if (this.refuse) ip.layer.refuse(packet, ip, this.refuse)
+    packet.unref()
+  }
+
+  unreachable(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): void {
+    this.errors.push({ error, quoted: quoted.view().slice(), about: `${source} > ${destination}` })
+  }
+}
+
+/** One host that is up, as 2001:db8::1, and knows 2001:db8::99 at MAC99; its transport 17 is a recorder. */
+export async function single(settings: Parameters<typeof host>[2] = {}) {
+  const env = virtual({ seed: 5 })
+  const lan = new Lan(env)
+  const a = host(env, lan, settings)
+  const udp = new Recorder()
+  a.ip.registerTransport(17, udp)
+  a.ipv6.addAddress(a.eth0, '2001:db8::1/64')
+  await env.run(() => a.eth0.up())
+  a.nd.add(a.eth0, address('2001:db8::99'), MAC99)
+  a.nd.add(a.eth0, address('fe80::99'), MAC99)
+  lan.log.length = 0
+  return {
+    env, lan, a, udp,
+    /** Delivers packets to the host and returns what it said, a line each. */
+    hear: (...packets: Uint8Array[]): string[] => {
+      const before = lan.log.length
+      for (const each of packets) a.station.receive(frame(each, a.station.address))
+      env.advance(10)
+      return lan.log.slice(before).map(({ bytes }) => show(bytes.subarray(14)))
+    },
+    drops: () => a.netif.statistics().drops,
+    counters: () => a.netif.statistics().counters,
+    end: () => end(env, a),
+  }
 }
 
 export { virtual }

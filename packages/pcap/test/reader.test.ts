@@ -66,7 +66,7 @@ test('powers of two as resolution; simple and obsolete packet blocks; a second s
     00000001 00000014 0065 0000 00000000 00000014
     00000003 00000014 00000004 01020304 00000014`))
   assert.equal(all.map((p) => [p.linkType, p.seconds, p.nanoseconds, [...p.data], p.length]), [
-    [1, 384, 0, [0xee], 1],
+    [1, 1, 500_000_000, [0xee], 1],
     [1, 0, 0, [0xaa, 0xbb], 5],
     [101, 0, 0, [1, 2, 3, 4], 4],
   ])

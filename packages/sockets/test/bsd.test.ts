@@ -1,0 +1,203 @@
+import * as assert from 'uvu/assert'
+import { suite } from '@favonius/testing'
+import { sleep } from '@favonius/clock'
+import { ethernet } from '@favonius/ethernet'
+import { ipv6 } from '@favonius/ipv6'
+import { simulate } from '@favonius/sim'
+import { udp } from '@favonius/udp'
+import { sockets } from '../src/index.ts'
+
+const test = suite('BSD datagram sockets')
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const text = (data: Uint8Array): string => new TextDecoder().decode(data)
+const B = '2001:db8::2'
+
+const world = (receiveBuffer = 212_992) => {
+  const net = simulate({ seed: 5 })
+  const lan = net.ethernet({ latency: 1 })
+  const features = [ethernet(), ipv6(), udp(), sockets({ receiveBuffer })] as const
+  const [a, b] = [net.node('a', features, lan), net.node('b', features, lan)]
+  a.stack.ipv6.addAddress(a.iface, '2001:db8::1/64')
+  b.stack.ipv6.addAddress(b.iface, `${B}/64`)
+  return { net, a, b }
+}
+
+const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>): void => test(title, async () => {
+  const made = world()
+  await made.net.run(async () => {
+    await Promise.all([made.a.iface.up(), made.b.iface.up()])
+    await body(made)
+  })
+  await made.net.stop()
+  assert.is(made.net.env.armed, 0)
+})
+
+const code = async (promise: Promise<unknown>): Promise<string> => {
+  try {
+    await promise
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+  return 'it did not fail'
+}
+
+check('recvfrom waits, tells who sent, and sendto answers', async ({ a, b }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  await server.bind({ address: '::', port: 4242 })
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  const waiting = server.recvfrom()
+  assert.is(await client.sendto(bytes('hello'), { address: B, port: 4242 }), 5)
+  const { data, from } = await waiting
+  assert.is(text(data), 'hello')
+  assert.equal({ address: from.address, port: from.port }, { address: '2001:db8::1', port: client.getsockname().port })
+  await server.sendto(data, from)
+  assert.is(text(await client.recv()), 'hello')
+})
+
+check('nonblocking is EAGAIN, and times out when it is told to', async ({ a, net }) => {
+  const socket = a.stack.sockets.socket('inet6', 'dgram')
+  await socket.bind()
+  assert.is(await code(socket.recv({ nonblocking: true })), 'EAGAIN')
+  socket.nonblocking = true
+  assert.is(await code(socket.recvfrom()), 'EAGAIN')
+  socket.nonblocking = false
+  socket.setsockopt('SO_RCVTIMEO', 250)
+  const began = net.env.clock.now()
+  assert.is(await code(socket.recv()), 'EAGAIN')
+  assert.is(net.env.clock.now() - began, 250)
+})
+
+check('a refused port is an error of the connected socket, once', async ({ a }) => {
+  const socket = a.stack.sockets.socket('inet6', 'dgram')
+  await socket.connect({ address: B, port: 9 })
+  assert.equal({ ...socket.getpeername() }.port, 9)
+  await socket.send(bytes('anyone?'))
+  assert.is(await code(socket.recv()), 'ECONNREFUSED')
+  assert.is(socket.getsockopt('SO_ERROR'), '')
+  await socket.send(bytes('anyone?'))
+  assert.equal(await socket.poll(['error', 'in']), ['error', 'in'])
+  assert.is(socket.getsockopt('SO_ERROR'), 'ECONNREFUSED')
+})
+
+check('a host that is not there is EHOSTUNREACH', async ({ a }) => {
+  const socket = a.stack.sockets.socket('inet6', 'dgram')
+  await socket.connect({ address: '2001:db8::77', port: 9 })
+  await socket.send(bytes('x'))
+  assert.is(await code(socket.recv()), 'EHOSTUNREACH')
+  assert.is(await code(socket.sendto(bytes('x'), { address: '2001:db9::1', port: 9 })), 'ENETUNREACH')
+})
+
+check('a connected socket hears its peer alone', async ({ a, b }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  await server.bind({ port: 7 })
+  const [friend, stranger] = [a.stack.sockets.socket('inet6', 'dgram'), a.stack.sockets.socket('inet6', 'dgram')]
+  await friend.bind()
+  await stranger.bind()
+  await server.connect({ address: '2001:db8::1', port: friend.getsockname().port })
+  await stranger.sendto(bytes('psst'), { address: B, port: 7 })
+  await friend.sendto(bytes('hello'), { address: B, port: 7 })
+  assert.is(text(await server.recv()), 'hello')
+  assert.is(await code(server.recv({ nonblocking: true })), 'EAGAIN')
+  await server.connect(undefined)
+  await stranger.sendto(bytes('psst'), { address: B, port: 7 })
+  assert.is(text(await server.recv()), 'psst')
+})
+
+check('recvmsg tells all that is known; options say what is sent', async ({ a, b }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  await server.bind({ port: 7 })
+  server.setsockopt('SO_TIMESTAMP', true)
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  client.setsockopt('IPV6_UNICAST_HOPS', 3)
+  client.setsockopt('IPV6_TCLASS', 0xb8)
+  await client.sendto(bytes('x'), { address: B, port: 7 })
+  const message = await server.recvmsg()
+  assert.equal([message.local, message.iface, message.hopLimit, message.trafficClass], [B, 'eth0', 3, 0xb8])
+  assert.type(message.timestamp, 'number')
+})
+
+check('a group is joined by a socket, and left with it', async ({ a, b, net }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  await server.bind({ port: 7 })
+  server.setsockopt('IPV6_JOIN_GROUP', { group: 'ff02::4242', iface: 'eth0' })
+  assert.throws(() => server.setsockopt('IPV6_JOIN_GROUP', { group: 'ff02::4242' }), /is in ff02::4242 already/)
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  client.setsockopt('IPV6_MULTICAST_IF', 'eth0')
+  await client.sendto(bytes('all'), { address: 'ff02::4242', port: 7 })
+  const message = await server.recvmsg()
+  assert.equal([message.local.split('%')[0], message.hopLimit], ['ff02::4242', 1])
+  server.close()
+  assert.not(b.iface.groups.some((group) => group.toString().startsWith('ff02::4242')))
+  await sleep(net.env, 10)
+})
+
+check('lend and take: no copy on either side', async ({ a, b }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  await server.bind({ port: 7 })
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  const to = { address: B, port: 7 }
+  const packet = client.lend(4, to)!
+  packet.dv.setUint32(packet.add(4), 0xcafe0001)
+  assert.is(await client.sendLent(packet, to), 4)
+  const taken = await server.take()
+  assert.is(taken.packet.dv.getUint32(taken.packet.offset), 0xcafe0001)
+  taken.packet.unref()
+})
+
+check('close ends what waits with EBADF', async ({ a }) => {
+  const socket = a.stack.sockets.socket('inet6', 'dgram')
+  await socket.bind()
+  const waiting = code(socket.recv())
+  socket.close()
+  assert.is(await waiting, 'EBADF')
+  assert.is(await code(socket.bind()), 'EBADF')
+})
+
+check('an aborted wait rejects with its reason', async ({ a }) => {
+  const socket = a.stack.sockets.socket('inet6', 'dgram')
+  const controller = new AbortController()
+  const waiting = socket.recv({ signal: controller.signal })
+  controller.abort(new Error('enough'))
+  try {
+    await waiting
+    assert.unreachable()
+  } catch (error) {
+    assert.is((error as Error).message, 'enough')
+  }
+})
+
+check('mistakes have codes and say what to do', async ({ a }) => {
+  const { sockets } = a.stack
+  const socket = sockets.socket('inet6', 'dgram')
+  assert.is(await code(socket.send(bytes('x'))), 'EDESTADDRREQ')
+  assert.is(await code(socket.sendto(bytes('x'), { address: '192.0.2.1', port: 5 })), 'EAFNOSUPPORT')
+  assert.is(await code(socket.sendto(new Uint8Array(1500), { address: B, port: 5 })), 'EMSGSIZE')
+  assert.is(await code(socket.bind()), 'EINVAL')
+  assert.throws(() => socket.setsockopt('SO_REUSEADDR', true), /before the socket is bound/)
+  assert.throws(() => socket.setsockopt('SO_BINDTODEVICE', 'eth9'), /no interface eth9; there are eth0/)
+  assert.throws(() => socket.setsockopt('SO_PRIORITY', 8), /from 0 to 7/)
+  assert.throws(() => socket.getpeername(), /no peer/)
+  assert.throws(() => sockets.socket('inet', 'dgram'), /need ipv4\(\)/)
+  assert.throws(() => sockets.socket('inet6', 'stream' as 'dgram'), /no socket type/)
+})
+
+test('a full receive queue drops what comes later, and counts it', async () => {
+  const { net, a, b } = world(3000)
+  await net.run(async () => {
+    await Promise.all([a.iface.up(), b.iface.up()])
+    const server = b.stack.sockets.socket('inet6', 'dgram')
+    await server.bind({ port: 7 })
+    const client = a.stack.sockets.socket('inet6', 'dgram')
+    await client.sendto(bytes('warm up'), { address: B, port: 7 })
+    await server.recv()
+    for (let n = 0; n < 5; n++) await client.sendto(new Uint8Array(1000).fill(n), { address: B, port: 7 })
+    await sleep(net.env, 10)
+    assert.is(b.stack.netif.statistics().drops['sockets: receive queue is full'], 2)
+    for (const first of [0, 1, 2]) assert.is((await server.recv())[0], first)
+    await client.sendto(bytes('again'), { address: B, port: 7 })
+    assert.is(text(await server.recv()), 'again')
+  })
+  await net.stop()
+})
+
+test.run()
