@@ -1,6 +1,6 @@
 // `npm start [-- arguments]`: the first thing that a newcomer runs.
 import { fromSource, runOpenly } from '../process.mjs'
 
-const program = 'examples/ping/src/main.ts'
+const program = 'examples/first-light/src/main.ts'
 
 export default (args) => runOpenly(process.execPath, [...fromSource, program, ...args])

@@ -1,12 +1,12 @@
 /** The next turn of the event loop, in whatever runtime this is. */
 
-let channel: (InstanceType<typeof MessageChannel> & { waiting: (() => void)[] }) | undefined
+const waiting: (() => void)[] = []
+let channel: InstanceType<typeof MessageChannel> | undefined
 
 /**
  * Calls `go` on the next turn, after all promise reactions and without the millisecond that setTimeout takes.
  *
- * `setImmediate` where there is one; a message to ourselves in browsers. The port holds the process only while a message
- * is under way.
+ * `setImmediate` where there is one; a message to ourselves in browsers.
  */
 export function nextTurn(go: () => void): void {
   if (typeof setImmediate === 'function') setImmediate(go)
@@ -15,20 +15,22 @@ export function nextTurn(go: () => void): void {
 }
 
 function post(go: () => void): void {
-  channel ??= open()
-  const port = channel.port1 as { ref?(): void }
-  if (channel.waiting.push(go) === 1) port.ref?.()
+  waiting.push(go)
+  if (channel === undefined) {
+    channel = new MessageChannel()
+    ;(channel.port1 as unknown as { onmessage: () => void }).onmessage = arrived
+  }
   channel.port2.postMessage(0)
 }
 
-function open(): NonNullable<typeof channel> {
-  const made = Object.assign(new MessageChannel(), { waiting: [] as (() => void)[] })
-  const port = made.port1 as unknown as { onmessage: () => void; unref?(): void }
-  port.onmessage = () => {
-    const go = made.waiting.shift()
-    if (made.waiting.length === 0) port.unref?.()
-    go?.()
+/** One message for each that waits. With none left the channel is closed, for an open port keeps a process alive. */
+function arrived(): void {
+  try {
+    waiting.shift()?.()
+  } finally {
+    if (waiting.length === 0) {
+      channel?.port1.close()
+      channel = undefined
+    }
   }
-  port.unref?.()
-  return made
 }

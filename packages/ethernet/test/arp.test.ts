@@ -89,7 +89,7 @@ test('a request for us is answered, and its sender remembered', async () => {
   const [reply] = wire.take()
   assert.is(reply!.to, `${THEIRS}`)
   assert.equal([reply!.arp!.operation, `${reply!.arp!.sender}`, `${reply!.arp!.targetLink}`], [REPLY, `${our}`, `${THEIRS}`])
-  assert.is(`${arp.neighbors[0]!.linkAddress}`, `${THEIRS}`)
+  assert.is(`${arp.neighbors[0]!.link}`, `${THEIRS}`)
   arp.stop()
   await netif.stop()
 })
@@ -147,7 +147,7 @@ test('gratuitous announcements update those we know, when that is wanted', async
     hear({ operation: REPLY })
     const moved = eui48('02:00:00:00:00:99')
     hear({ operation: REQUEST, senderLink: moved, sender: their, target: their })
-    assert.is(`${arp.neighbors[0]!.linkAddress}`, `${gratuitous ? moved : THEIRS}`)
+    assert.is(`${arp.neighbors[0]!.link}`, `${gratuitous ? moved : THEIRS}`)
     arp.stop()
     await netif.stop()
   }

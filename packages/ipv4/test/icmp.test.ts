@@ -118,9 +118,9 @@ test('a transport refuses with port unreachable, and still owns the packet', asy
 
 test('no error is sent about an error, a broadcast, a later fragment, or to who is not one host (RFC 1122 §3.2.2)', async () => {
   const h = await hostOnLan()
-  const { wire } = h.add('eth0', '192.0.2.1/24')
+  const { wire, iface } = h.add('eth0', '192.0.2.1/24')
   h.l2.wire = wire
-  h.ipv4.setGateway(h.iface, '192.0.2.254')
+  h.ipv4.setGateway(iface, '192.0.2.254')
   h.transport.take = (packet, info) => {
     info.layer.refuse(packet, info, 'port')
     packet.unref()

@@ -151,6 +151,7 @@ export async function host(settings: Partial<Settings<typeof ipv4Options>> = {},
 /** The same on a link where next hops are resolved and frames may be broadcast. */
 export async function hostOnLan(settings: Partial<Settings<typeof ipv4Options>> = {}) {
   const h = await host(settings, { own: '' })
+  await h.netif.remove(h.iface)
   const l2 = meddler()
   h.netif.registerResolver(4, 'test', { resolve: (_iface, nextHop) => { l2.hops.push(String(nextHop)); return NO_LINK_ADDRESS } })
   const add = (name: string, ...addresses: string[]) => {

@@ -69,6 +69,11 @@ export class Ipv6Layer implements Ipv6 {
         this.#gateways.delete(event.iface)
       }),
     ]
+    // A loopback interface may be up before us.
+    for (const iface of netif.interfaces) {
+      if (iface.enabled) this.#addresses.listen({ type: 'enabled', iface })
+      if (iface.running) this.#addresses.listen({ type: 'up', iface })
+    }
   }
 
   /** Gives back what it registered and armed. */

@@ -52,3 +52,46 @@ export const ipv6Options = {
     help: 'ICMPv6 errors sent at once before the rate applies (RFC 4443 §2.4 f). Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `nd()`. The size of the cache is a row of `ipv6()`, as in Zephyr. */
+export const ndOptions = {
+  reachableTime: {
+    symbol: 'CONFIG_NET_IPV6_ND_REACHABLE_TIME',
+    type: 'int',
+    default: 30_000,
+    range: [1, 3_600_000],
+    help: 'Milliseconds for which a neighbour that answered counts as reachable, before the random factor of 0.5 to 1.5 (RFC 4861 §10 REACHABLE_TIME). A constant in Zephyr.',
+  },
+  retransTimer: {
+    symbol: 'CONFIG_NET_IPV6_ND_RETRANS_TIMER',
+    type: 'int',
+    default: 1000,
+    range: [10, 3_600_000],
+    help: 'Milliseconds between solicitations (RFC 4861 §10 RETRANS_TIMER). A constant in Zephyr.',
+  },
+} as const satisfies Options
+
+/** Kconfig rows of `dad()`. */
+export const dadOptions = {
+  transmits: {
+    symbol: 'CONFIG_NET_IPV6_DAD_TRANSMITS',
+    type: 'int',
+    default: 1,
+    range: [0, 16],
+    help: 'Solicitations sent before an address counts as unique (RFC 4862 §5.1 DupAddrDetectTransmits); 0 turns detection off. Always 1 in Zephyr.',
+  },
+  timeout: {
+    symbol: 'CONFIG_NET_IPV6_DAD_TIMEOUT',
+    type: 'int',
+    default: 0,
+    range: [0, 60_000],
+    help: 'Milliseconds to wait after each solicitation; 0 for RetransTimer, as RFC 4862 §5.4 says. Zephyr waits 100.',
+  },
+  maxDelay: {
+    symbol: 'CONFIG_NET_IPV6_DAD_MAX_DELAY',
+    type: 'int',
+    default: 1000,
+    range: [0, 60_000],
+    help: 'Milliseconds before the first solicitation after an interface came up are random up to this (RFC 4861 §10 MAX_RTR_SOLICITATION_DELAY). Zephyr does not wait.',
+  },
+} as const satisfies Options

@@ -46,11 +46,12 @@ export class Station implements Device {
     return true
   }
 
-  /** A frame arrives. */
-  receive(bytes: Uint8Array): void {
+  /** A frame arrives; with 2, its checksums are vouched for. */
+  receive(bytes: Uint8Array, checksum: 0 | 2 = 0): void {
     const frame = this.#sink && this.#buffers?.alloc(bytes.length, 64)
     if (!frame) return
     frame.write(bytes)
+    frame.checksum = checksum
     this.#sink!.frame(frame)
   }
 }

@@ -6,3 +6,4 @@
 
 export { simulate, Simulation, type Node, type SimulateOptions } from './simulate.ts'
 export { EthernetSegment, type SegmentDevice, type SegmentOptions, type SegmentTap } from './segment.ts'
+export { faulty, type Faults } from './faulty.ts'

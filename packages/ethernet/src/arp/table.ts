@@ -15,7 +15,7 @@
 
 import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, sameLink } from '@favonius/inet'
+import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
 import type { arpOptions } from '../options.ts'
 import { GROUP_BIT } from '../wire.ts'
 import { LENGTH, readArp, REPLY, REQUEST, writeArp, type ArpPacket } from './wire.ts'
@@ -33,7 +33,8 @@ const UNKNOWN = /* @__PURE__ */ linkAddress(6, 0, 0)
 export interface ArpNeighbor {
   readonly iface: Interface
   readonly address: Address
-  readonly linkAddress: LinkAddress | undefined
+  /** Empty while it is not known. */
+  readonly link: LinkAddress
   readonly state: 'pending' | 'resolved' | 'refreshing'
 }
 
@@ -47,7 +48,7 @@ export interface Arp {
 class Entry implements ArpNeighbor {
   readonly iface: Interface
   readonly address: Address
-  linkAddress: LinkAddress | undefined
+  link: LinkAddress = NO_LINK_ADDRESS
   state: ArpNeighbor['state'] = 'pending'
   /** The packet that waits: the latest (RFC 1122 §2.3.2.2). */
   parked: NetBuf | undefined
@@ -132,13 +133,13 @@ export class ArpTable implements Arp, Resolver {
       this.neighbors.push(entry)
     }
     entry.used = now
-    if (entry.linkAddress !== undefined) {
+    if (entry.link.length > 0) {
       if (entry.state === 'resolved' && now >= entry.due) {
         entry.state = 'refreshing'
         entry.requests = 0
         this.#ask(entry, now)
       }
-      return entry.linkAddress
+      return entry.link
     }
     if (entry.parked !== undefined) iface.drop(entry.parked, this.#drops.replaced)
     entry.parked = packet
@@ -178,9 +179,10 @@ export class ArpTable implements Arp, Resolver {
     entry.requests++
     entry.due = now + REQUEST_INTERVAL
     if (this.#timer.due === undefined || this.#timer.due > entry.due) this.#timer.schedule(entry.due)
-    const { iface, address, linkAddress } = entry
-    this.#send(iface, linkAddress ?? ETHERNET_BROADCAST, {
-      operation: REQUEST, senderLink: iface.address, sender: source, targetLink: linkAddress ?? UNKNOWN, target: address,
+    const { iface, address, link } = entry
+    const known = link.length > 0
+    this.#send(iface, known ? link : ETHERNET_BROADCAST, {
+      operation: REQUEST, senderLink: iface.address, sender: source, targetLink: known ? link : UNKNOWN, target: address,
     })
   }
 
@@ -238,7 +240,7 @@ export class ArpTable implements Arp, Resolver {
   }
 
   #learn(entry: Entry, link: LinkAddress): void {
-    if (entry.linkAddress === undefined || !sameLink(entry.linkAddress, link)) entry.linkAddress = link
+    entry.link = link
     entry.state = 'resolved'
     entry.due = this.#env.clock.now() + this.#options.reachableTime
     const { parked } = entry

@@ -8,10 +8,10 @@ import { feature, type } from '@favonius/kconfig'
 import type { Ipv6 } from '../ipv6.ts'
 import type { Nd } from '../nd/nd.ts'
 import { DuplicateDetection, type Dad } from './detection.ts'
-import { dadOptions } from './options.ts'
+import { dadOptions } from '../options.ts'
 
 export { type Dad } from './detection.ts'
-export { dadOptions } from './options.ts'
+export { dadOptions } from '../options.ts'
 export { Trials, type TrialInput, type TrialOutput } from './trials.ts'
 
 /** Duplicate address detection. Without it addresses are used at once. */

@@ -4,7 +4,7 @@
  */
 
 import type { Address, Instant, Interface, LinkAddress, Machine, NetBuf } from '@favonius/contract'
-import { copyAddress, hashAddress, NO_LINK_ADDRESS, sameAddress, sameLink } from '@favonius/inet'
+import { hashAddress, isLinkLocal, NO_LINK_ADDRESS, sameAddress, sameLink, withZone } from '@favonius/inet'
 import { DELAY_FIRST_PROBE_TIME, transitions, tries, type NeighborEvent, type NeighborState } from './states.ts'
 
 /** A neighbour as others see it. */
@@ -72,8 +72,8 @@ export type NeighborOutput =
   /** The entry is gone, or is a router no more: ways by it must be found anew (RFC 4861 §7.3.3). */
   | { readonly do: 'lost'; readonly why: 'unreachable' | 'not a router'; readonly neighbor: Neighbor }
 
-/** Which entries make room first; STATIC ones never do. */
-const worth: Readonly<Record<NeighborState, number>> = { STALE: 0, INCOMPLETE: 1, REACHABLE: 2, PROBE: 3, DELAY: 4, STATIC: Infinity }
+/** Which entries make room first: those not in use, then those that may not exist; STATIC ones never do. */
+const worth: Readonly<Record<NeighborState, number>> = { STALE: 0, INCOMPLETE: 1, REACHABLE: 2, DELAY: 2, PROBE: 2, STATIC: Infinity }
 
 /** The cache. */
 export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
@@ -128,7 +128,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
   resolve(iface: Interface, address: Address, packet: NetBuf, now: Instant): LinkAddress | undefined {
     let entry = this.#find(iface, address)
     if (entry === undefined) {
-      entry = this.#add(iface, address, 'INCOMPLETE', true)
+      entry = this.#add(iface, address, 'INCOMPLETE')
       if (entry === undefined) {
         this.#outputs.push({ do: 'fail', why: 'full', iface, address, packet })
         return undefined
@@ -181,7 +181,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
 
   /** Adds or changes an entry that never expires. False when all that could make room is static too. */
   addStatic(iface: Interface, address: Address, link: LinkAddress): boolean {
-    const entry = this.#find(iface, address) ?? this.#add(iface, address, 'STATIC', true)
+    const entry = this.#find(iface, address) ?? this.#add(iface, address, 'STATIC')
     if (entry === undefined) return false
     entry.state = 'STATIC'
     entry.link = link
@@ -202,8 +202,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
   #heard({ iface, address, link, router }: NeighborInput & { type: 'heard' }, now: Instant): void {
     let entry = this.#find(iface, address)
     if (entry === undefined) {
-      // Nothing that we use makes room for what we were told unasked.
-      entry = this.#add(iface, address, 'STALE', false)
+      entry = this.#add(iface, address, 'STALE')
       if (entry === undefined) return
       entry.link = link
     } else {
@@ -275,21 +274,22 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
 
   // ---- the table ----
 
-  #add(iface: Interface, address: Address, state: NeighborState, pressing: boolean): Entry | undefined {
-    if (this.#entries.length >= this.#max && !this.#makeRoom(pressing)) return undefined
-    const entry = new Entry(iface, copyAddress(address), state)
+  #add(iface: Interface, address: Address, state: NeighborState): Entry | undefined {
+    if (this.#entries.length >= this.#max && !this.#makeRoom()) return undefined
+    const entry = new Entry(iface, withZone(address, isLinkLocal(address) ? iface.index : 0), state)
     entry.used = ++this.#uses
     this.#entries.push(entry)
     this.#insert(this.#entries.length)
     return entry
   }
 
-  /** Evicts the least recently used entry of the least worth; for what is not pressing, a STALE one or none. */
-  #makeRoom(pressing: boolean): boolean {
+  /** Evicts the least recently used entry among those of the least worth. False when all are static. */
+  #makeRoom(): boolean {
     let victim: Entry | undefined
     for (const entry of this.#entries) {
-      const less = victim === undefined || worth[entry.state] < worth[victim.state] || (entry.state === victim.state && entry.used < victim.used)
-      if (entry.state !== 'STATIC' && (pressing || entry.state === 'STALE') && less) victim = entry
+      if (entry.state === 'STATIC') continue
+      const more = victim ? worth[entry.state] - worth[victim.state] || entry.used - victim.used : -1
+      if (more < 0) victim = entry
     }
     if (victim) this.#forget(victim, 'evicted')
     return victim !== undefined

@@ -89,7 +89,7 @@ export class NeighborDiscovery implements Nd, Resolver {
 
   add(iface: Interface, address: Address, link: LinkAddress): void {
     if (isMulticast(address) || isUnspecified(address)) throw failure('EINVAL', `${address} cannot be a neighbour: it takes a unicast address`)
-    if (!this.#cache.addStatic(iface, withZone(address, iface.index), link)) {
+    if (!this.#cache.addStatic(iface, address, link)) {
       throw failure('ENOBUFS', `the neighbour cache is full of static entries: compose ipv6({ maxNeighbors: ${this.#cache.neighbors.length + 8} })`)
     }
     this.#settle()

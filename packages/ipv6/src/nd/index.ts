@@ -9,12 +9,12 @@ import { feature, type } from '@favonius/kconfig'
 import type { Ipv6 } from '../ipv6.ts'
 import { NeighborDiscovery } from './discovery.ts'
 import type { Nd } from './nd.ts'
-import { ndOptions } from './options.ts'
+import { ndOptions } from '../options.ts'
 
 export { NeighborCache, type Neighbor, type NeighborInput, type NeighborOutput, type NeighborTimes } from './cache.ts'
 export { NeighborDiscovery } from './discovery.ts'
 export type { Nd, NdListener, TentativeWatcher } from './nd.ts'
-export { ndOptions } from './options.ts'
+export { ndOptions } from '../options.ts'
 export {
   DELAY_FIRST_PROBE_TIME, transitions, tries, type NeighborAction, type NeighborEvent, type NeighborState, type Transition,
 } from './states.ts'

@@ -1,12 +1,12 @@
 /** What IPv4 costs for a packet: down to the device, and up to a transport. */
 
-import { bench, run } from 'mitata'
 import type { Device, DeviceSink, NetBuf } from '@favonius/contract'
 import { system } from '@favonius/clock'
 import { address, NO_LINK_ADDRESS } from '@favonius/inet'
 import { ipv4, writeHeader } from '@favonius/ipv4'
 import { bareIp } from '@favonius/netif'
 import { compose } from '@favonius/stack'
+import { nanoseconds } from '../../../bench/measure.ts'
 
 const PROTOCOL = 253 // RFC 3692 §2.1: for experiments
 const stack = compose(system, bareIp(), ipv4())
@@ -40,13 +40,12 @@ const frame = (): NetBuf => {
   return packet
 }
 
-bench('a buffer taken, filled and given back', () => frame().unref())
-bench('a buffer taken, sent', () => {
+await nanoseconds('a buffer taken, filled and given back', () => frame().unref())
+await nanoseconds('a buffer taken, sent', () => {
   const packet = buffers.alloc(64, route.headroom)!
   packet.add(64)
   route.send(packet)
 })
-bench('a buffer taken, filled, received', () => sink!.frame(frame()))
+await nanoseconds('a buffer taken, filled, received', () => sink!.frame(frame()))
 
-await run()
 await stack.stop()

@@ -1,0 +1,28 @@
+/**
+ * Zephyr's echo_server over UDP: returns every datagram that comes to port 4242.
+ * On a TAP it serves until Ctrl-C; on a wire in memory a second stack sends it something, so that there is something to see.
+ */
+
+import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, statistics } from '@favonius-examples/kit'
+
+const { link, fail } = readOptions('npm run example echo-server -- [options]', {})
+const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
+const { us, peer } = hosts
+
+await serveEcho(us, ECHO_PORT, (bytes, from) => console.log(`returned ${bytes} bytes to ${from.address} port ${from.port}`))
+console.log(`waiting for datagrams at ${us.ipv4} and ${us.ipv6}, port ${ECHO_PORT}`)
+
+if (peer !== undefined) {
+  const socket = peer.stack.sockets.socket('inet6', 'dgram')
+  for (const address of [us.ipv6, us.ipv4]) {
+    for (const text of ['hello', 'is anybody there?']) await socket.sendto(new TextEncoder().encode(text), { address, port: ECHO_PORT })
+  }
+  for (let n = 0; n < 4; n++) console.log(`${peer.name} got back: ${new TextDecoder().decode(await socket.recv())}`)
+} else {
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+}
+console.log(`\n${statistics(us)}`)
+await hosts.stop()

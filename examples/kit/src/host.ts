@@ -1,0 +1,103 @@
+/** The two hosts of every example: the stack of ours is .1, its peer (Linux on a TAP, or a second stack) is .2, as in Zephyr's samples. */
+
+import { execFileSync } from 'node:child_process'
+import { system } from '@favonius/clock'
+import type { Device, Interface } from '@favonius/contract'
+import { ethernet } from '@favonius/ethernet'
+import { ipv4 } from '@favonius/ipv4'
+import { ipv6 } from '@favonius/ipv6'
+import { captureFile } from '@favonius/pcap/file'
+import { EthernetSegment, faulty } from '@favonius/sim'
+import { sockets } from '@favonius/sockets'
+import { compose } from '@favonius/stack'
+import { openTap } from '@favonius/tap'
+import { udp } from '@favonius/udp'
+import type { LinkOptions } from './options.ts'
+
+/** The port of Zephyr's echo samples. */
+export const ECHO_PORT = 4242
+
+const stackOf = () => compose(system, ethernet(), ipv4(), ipv6(), udp(), sockets())
+
+/** A composed stack, its interface and the addresses it was given. */
+export interface Host {
+  readonly name: string
+  readonly stack: ReturnType<typeof stackOf>
+  readonly iface: Interface
+  readonly ipv4: string
+  readonly ipv6: string
+}
+
+/** A stack of ours, and the peer that the link leads to. */
+export interface Hosts {
+  readonly us: Host
+  /** The second stack; undefined when Linux is the peer. */
+  readonly peer: Host | undefined
+  readonly peerIpv4: string
+  readonly peerIpv6: string
+  /** Commands that were run to set Linux's side up. */
+  readonly commands: readonly string[]
+  stop(): Promise<void>
+}
+
+function host(name: string, number: 1 | 2, device: Device, { pcap }: { readonly pcap?: string | undefined }, watch: (host: Host) => void): Host & { end(): Promise<void> } {
+  const stack = stackOf()
+  const capture = pcap === undefined ? undefined : captureFile(stack.netif, system.clock, pcap)
+  const iface = stack.netif.add(device, { name: 'eth0' })
+  const made = { name, stack, iface, ipv4: `192.0.2.${number}`, ipv6: `2001:db8::${number}` }
+  watch(made)
+  stack.ipv4.addAddress(iface, `${made.ipv4}/24`)
+  stack.ipv6.addAddress(iface, `${made.ipv6}/64`)
+  return {
+    ...made,
+    async end() {
+      await stack.stop()
+      capture?.close()
+    },
+  }
+}
+
+/** Makes the hosts, and waits until their addresses may be used. `watch` sees each stack before anything happens on it. */
+export async function openHosts(options: LinkOptions, watch: (host: Host) => void = () => {}): Promise<Hosts> {
+  const made: (Host & { end(): Promise<void> })[] = []
+  const commands: string[] = []
+  const wire = new EthernetSegment(system)
+  const lossy = (device: Device): Device => (options.drop > 0 ? faulty(device, system, { loss: options.drop }) : device)
+  if (options.tap === undefined) {
+    made.push(host('alice', 1, lossy(wire.device()), options, watch), host('bob', 2, wire.device(), {}, watch))
+  } else {
+    const tap = await openTap({ name: options.tap })
+    for (const command of [
+      `ip link set ${options.tap} up`,
+      `ip addr add 192.0.2.2/24 dev ${options.tap}`,
+      `ip -6 addr add 2001:db8::2/64 dev ${options.tap}`,
+    ]) {
+      execFileSync('/bin/sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'] })
+      commands.push(command)
+    }
+    made.push(host('favonius', 1, lossy(tap), options, watch))
+  }
+  await Promise.all(made.map(({ iface }) => iface.up()))
+  return {
+    us: made[0]!,
+    peer: made[1],
+    peerIpv4: '192.0.2.2',
+    peerIpv6: '2001:db8::2',
+    commands,
+    async stop() {
+      for (const { end } of made) await end()
+      wire.stop()
+    },
+  }
+}
+
+/** Returns every datagram that comes to `port`, for as long as the stack runs; calls `echoed` for each. */
+export async function serveEcho({ stack }: Host, port: number, echoed: (bytes: number, from: { readonly address: string; readonly port: number }) => void = () => {}) {
+  const socket = await stack.sockets.open({ port }, {
+    receive(data, from) {
+      socket.send(data, from)
+      echoed(data.length, from)
+    },
+  })
+  return socket
+}
