@@ -40,25 +40,29 @@ export interface Hosts {
   stop(): Promise<void>
 }
 
-function host(name: string, number: 1 | 2, device: Device, { pcap }: { readonly pcap?: string | undefined }, watch: (host: Host) => void): Host & { end(): Promise<void> } {
+/** Sees a stack before anything happens on it; returns how to look away. */
+export type Watch = (host: Host) => () => void
+
+function host(name: string, number: 1 | 2, device: Device, { pcap }: { readonly pcap?: string | undefined }, watch: Watch): Host & { end(): Promise<void> } {
   const stack = stackOf()
   const capture = pcap === undefined ? undefined : captureFile(stack.netif, system.clock, pcap)
   const iface = stack.netif.add(device, { name: 'eth0' })
   const made = { name, stack, iface, ipv4: `192.0.2.${number}`, ipv6: `2001:db8::${number}` }
-  watch(made)
+  const unwatch = watch(made)
   stack.ipv4.addAddress(iface, `${made.ipv4}/24`)
   stack.ipv6.addAddress(iface, `${made.ipv6}/64`)
   return {
     ...made,
     async end() {
+      unwatch()
       await stack.stop()
       capture?.close()
     },
   }
 }
 
-/** Makes the hosts, and waits until their addresses may be used. `watch` sees each stack before anything happens on it. */
-export async function openHosts(options: LinkOptions, watch: (host: Host) => void = () => {}): Promise<Hosts> {
+/** Makes the hosts, and waits until their addresses may be used. */
+export async function openHosts(options: LinkOptions, watch: Watch = () => () => {}): Promise<Hosts> {
   const made: (Host & { end(): Promise<void> })[] = []
   const commands: string[] = []
   const wire = new EthernetSegment(system)

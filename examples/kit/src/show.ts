@@ -1,7 +1,7 @@
 /** Tables and lines for people. */
 
 import type { Interface, NetifEvent, InterfaceAddress } from '@favonius/contract'
-import type { Host } from './host.ts'
+import type { Host, Watch } from './host.ts'
 
 /** Columns as wide as they must be; the first row is the heading. */
 export function table(rows: readonly (readonly (string | number)[])[]): string {
@@ -13,16 +13,14 @@ export function table(rows: readonly (readonly (string | number)[])[]): string {
 export const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`
 
 /** Prints what happens on a stack's interfaces, with the time since the first line. */
-export function narrate(began: number = performance.now()): (host: Host) => void {
+export function narrate(began: number = performance.now()): Watch {
   const say = (host: Host, text: string): void => {
     console.log(`  ${((performance.now() - began) / 1000).toFixed(3).padStart(6)} s  ${host.name.padEnd(8)} ${text}`)
   }
-  return (host) => {
-    host.stack.netif.listen((event) => {
-      const text = describe(event)
-      if (text) say(host, text)
-    })
-  }
+  return (host) => host.stack.netif.listen((event) => {
+    const text = describe(event)
+    if (text) say(host, text)
+  })
 }
 
 /** `fe80::1%eth0/64`: people know interfaces by name. */

@@ -85,7 +85,7 @@ export class TimerHeap {
   }
 
   schedule(entry: Entry, at: Instant): void {
-    if (Number.isNaN(at)) throw new RangeError('a timer was scheduled for NaN; give it an instant in milliseconds, such as clock.now() + 1000')
+    if (Number.isNaN(at)) throw new RangeError('a timer was scheduled for NaN; give it an instant in milliseconds: clock.now() + 1000')
     if (at === Infinity) return this.cancel(entry)
     entry.at = at
     entry.sequence = ++this.#sequence

@@ -109,7 +109,8 @@ class Virtual implements VirtualEnv, Clock {
       let fired = 0
       for (let entry = this.#heap.take(next, Infinity); entry; entry = this.#heap.take(next, Infinity)) {
         if (++fired > CIRCLE) {
-          throw fault('ERR_LIVELOCK', `virtual time stays at ${next} ms: ${CIRCLE} timers fired there, and each brings another; some timer is scheduled for the present again and again`)
+          throw fault('ERR_LIVELOCK', `virtual time stays at ${next} ms: ${CIRCLE} timers fired there, and each brings another; ` +
+            'some timer is scheduled for the present again and again')
         }
         entry.fire(next)
       }
@@ -157,7 +158,7 @@ class Virtual implements VirtualEnv, Clock {
         await new Promise<void>(nextTurn)
         continue
       }
-      if (next > end) throw fault('ERR_LIMIT', `virtual time has run to ${this.#now} ms, and the body is still waiting; give run() a longer { limit }, unless it awaits what never comes: real I/O, or a promise not settled through deferred()`)
+      if (next > end) throw beyond(this.#now)
       this.step()
       instants++
       idle = 0
@@ -166,7 +167,12 @@ class Virtual implements VirtualEnv, Clock {
 }
 
 const stalled = (now: Instant): Error => fault('ERR_STALLED',
-  `virtual time stands still: at ${now} ms the body waits, and no timer is armed that could end its wait. Either nothing will answer it, or it awaits real I/O (a file, a socket, setTimeout), which virtual time does not wait for: do that before or after run()`)
+  `virtual time stands still: at ${now} ms the body waits, and no timer is armed that could end its wait. Either nothing will ` +
+  'answer it, or it awaits real I/O (a file, a socket, setTimeout), which virtual time does not wait for: do that before or after run()')
+
+const beyond = (now: Instant): Error => fault('ERR_LIMIT',
+  `virtual time has run to ${now} ms, and the body is still waiting; give run() a longer { limit }, unless it awaits what never ` +
+  'comes: real I/O, or a promise that is not settled through deferred()')
 
 /**
  * A virtual environment. Its time begins at 0 and moves by `step`, `advance`, `runUntil` and `run` alone.

@@ -1,6 +1,7 @@
 /** IP addresses of both families: from and to text, from and to the wire, and what RFC 4291 and RFC 6724 say of them. */
 
 import type { Address, Family } from '@favonius/contract'
+import { misformed } from './errno.ts'
 import { parseIpv4, parseIpv6, showIpv4, showIpv6 } from './text.ts'
 
 /**
@@ -120,7 +121,8 @@ const zoneIndex = (name: string, zoneOf: ZoneOf | undefined): number | undefined
 export function address(text: string, zoneOf?: ZoneOf): Address {
   const parsed = parseAddress(text, zoneOf)
   if (parsed) return parsed
-  throw Object.assign(new TypeError(`${JSON.stringify(text)} is not an IP address; write 192.0.2.1, 2001:db8::1, or fe80::1%2 with the zone of an interface`), { code: 'EINVAL' })
+  const given = JSON.stringify(text)
+  throw misformed(`${given} is not an IP address; write 192.0.2.1, 2001:db8::1, or fe80::1%2 with the zone of an interface`)
 }
 
 /** The address whose 4 or 16 bytes stand at `at`. */

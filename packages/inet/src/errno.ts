@@ -40,6 +40,11 @@ export const errors = {
 /** A code with a row in `errors`. */
 export type ErrorCode = keyof typeof errors
 
+/** A TypeError with code EINVAL, for text that is not of the form that is expected. */
+export function misformed(message: string): TypeError & { code: string } {
+  return Object.assign(new TypeError(message), { code: 'EINVAL' })
+}
+
 /** An error whose `code` is errno's name for it. Its message says what happened and what to do. */
 export function failure(code: ErrorCode | (string & {}), message: string): Error & { code: string } {
   return Object.assign(new Error(message), { code })

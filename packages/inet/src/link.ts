@@ -1,6 +1,7 @@
 /** Link-layer addresses: EUI-48, EUI-64, the 16-bit short addresses of IEEE 802.15.4, and none. */
 
 import type { LinkAddress } from '@favonius/contract'
+import { misformed } from './errno.ts'
 
 class Link implements LinkAddress {
   readonly length: LinkAddress['length']
@@ -52,7 +53,7 @@ function eui(length: 6 | 8, from: string | Uint8Array, example: string): LinkAdd
   const made = typeof from === 'string' ? parseLinkAddress(from) : from.length === length ? fromBytes(from) : undefined
   if (made?.length === length) return made
   const given = typeof from === 'string' ? JSON.stringify(from) : `a run of ${from.length} bytes`
-  throw Object.assign(new TypeError(`${given} is not an EUI-${8 * length}; write ${length} bytes in hexadecimal: ${example}`), { code: 'EINVAL' })
+  throw misformed(`${given} is not an EUI-${8 * length}; write ${length} bytes in hexadecimal: ${example}`)
 }
 
 /**

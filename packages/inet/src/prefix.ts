@@ -2,6 +2,7 @@
 
 import type { Address, Prefix } from '@favonius/contract'
 import { BROADCAST4, ipv4, MutableAddress, parseAddress, type ZoneOf } from './address.ts'
+import { misformed } from './errno.ts'
 
 /**
  * Reads `192.0.2.1/24`, `2001:db8::/32` or `fe80::1%2/64` (RFC 4007 §11.7). Bits beyond the length are kept, so that one
@@ -25,7 +26,8 @@ export function parsePrefix(text: string, zoneOf?: ZoneOf): Prefix | undefined {
 export function prefix(text: string, zoneOf?: ZoneOf): Prefix {
   const parsed = parsePrefix(text, zoneOf)
   if (parsed) return parsed
-  throw Object.assign(new TypeError(`${JSON.stringify(text)} is not a prefix; write an address, a slash and a length in bits: 192.0.2.0/24 or 2001:db8::/32`), { code: 'EINVAL' })
+  const given = JSON.stringify(text)
+  throw misformed(`${given} is not a prefix; write an address, a slash and a length in bits: 192.0.2.0/24 or 2001:db8::/32`)
 }
 
 /** `192.0.2.0/24`. */

@@ -6,7 +6,8 @@ import { failure, formatPrefix, inPrefix, networkOf, sameAddress } from '@favoni
 /** A route to be added. */
 export type NewRoute = Parameters<Ip['addRoute']>[0]
 
-const sameGateway = (a: Address | undefined, b: Address | undefined): boolean => a === b || (a !== undefined && b !== undefined && sameAddress(a, b))
+const same = (a: Address | undefined, b: Address | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && sameAddress(a, b))
 
 /** Routes of both families, kept in the order in which they are tried. */
 export class RouteTable {
@@ -22,11 +23,13 @@ export class RouteTable {
     const { length } = prefix
     const address = networkOf(prefix.address, length)
     const entry: RouteEntry = { prefix: { address, length }, iface, gateway, metric }
-    this.removeWhere((old) => old.iface === iface && old.prefix.length === length && sameAddress(old.prefix.address, address) && sameGateway(old.gateway, gateway))
+    this.removeWhere((old) =>
+      old.iface === iface && old.prefix.length === length && same(old.prefix.address, address) && same(old.gateway, gateway))
     if (this.entries.length >= this.#limit) {
-      throw failure('ENOBUFS', `no room for a route to ${formatPrefix(entry.prefix)}: all ${this.#limit} routes are taken; compose ip({ maxRoutes: ${2 * this.#limit} }) (CONFIG_NET_MAX_ROUTES) or remove one`)
+      throw failure('ENOBUFS', `no room for a route to ${formatPrefix(entry.prefix)}: all ${this.#limit} routes are taken; ` +
+        `compose ip({ maxRoutes: ${2 * this.#limit} }) (CONFIG_NET_MAX_ROUTES) or remove one`)
     }
-    const after = this.entries.findIndex((other) => other.prefix.length < length || (other.prefix.length === length && other.metric > metric))
+    const after = this.entries.findIndex(({ prefix, metric: other }) => prefix.length < length || (prefix.length === length && other > metric))
     this.entries.splice(after < 0 ? this.entries.length : after, 0, entry)
     return entry
   }

@@ -109,7 +109,8 @@ export class Errors {
     const { dv, offset: at } = packet
     if (packet.length < IPV4.size) return
     const from = readAddress(dv, at + IPV4.source, 4)
-    this.#tell(packet, at, at + packet.length, { code: 'EHOSTUNREACH', message: `${nextHop} does not answer on its link`, from, mtu: undefined, hard: false })
+    const message = `${nextHop} does not answer on its link`
+    this.#tell(packet, at, at + packet.length, { code: 'EHOSTUNREACH', message, from, mtu: undefined, hard: false })
   }
 
   /** Tells the transport of the packet whose header is at `at` and whose bytes end at `end`. False when it is none of ours. */

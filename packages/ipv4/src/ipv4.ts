@@ -65,7 +65,8 @@ export interface Ipv4 extends NetworkLayer {
   /**
    * Sends echo requests and waits for the replies (RFC 792, RFC 1122 §3.2.2.6).
    *
-   * @throws (rejects) EINVAL for what is no IPv4 address, EMSGSIZE, ENETUNREACH without a route or a source address, ECANCELED when the stack stops.
+   * @throws (rejects) EINVAL for what is no IPv4 address, EMSGSIZE, ENETUNREACH without a route or a source address,
+   * ECANCELED when the stack stops.
    */
   ping(address: string | Address, options?: PingOptions): Promise<PingResult>
 }

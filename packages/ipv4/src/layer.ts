@@ -5,8 +5,8 @@ import type {
 } from '@favonius/contract'
 import { ConfigError, type Settings } from '@favonius/kconfig'
 import {
-  address as parse, ALL_SYSTEMS4, ANY4, BROADCAST4, broadcastOf, copyAddress, ETHERTYPE_IPV4, failure, formatPrefix, inPrefix, isBroadcast4, isLoopback,
-  isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, PROTOCOL_ICMP, sameAddress,
+  address as parse, ALL_SYSTEMS4, ANY4, BROADCAST4, broadcastOf, copyAddress, ETHERTYPE_IPV4, failure, inPrefix, isBroadcast4,
+  isLoopback, isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, PROTOCOL_ICMP, sameAddress,
 } from '@favonius/inet'
 import { Addresses, isCapable } from './addresses.ts'
 import { makeCounters, makeDrops, type Counters, type Drops } from './drops.ts'
@@ -49,8 +49,9 @@ export class Ipv4Layer implements Ipv4 {
       burst: settings.icmpErrorBurst,
     })
     const pings = this.#pings = new Pings({ env, buffers, layer: this, drops, counters })
-    const icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing: settings.acceptBroadcastPing })
-    const receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast: settings.acceptZeroBroadcast })
+    const { acceptBroadcastPing, acceptZeroBroadcast } = settings
+    const icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing })
+    const receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast })
     for (const iface of netif.interfaces) this.#begin(iface)
     this.#withdraw = [
       netif.registerProtocol(ETHERTYPE_IPV4, receiver.receive),
@@ -78,7 +79,9 @@ export class Ipv4Layer implements Ipv4 {
   // ---- addresses ----
 
   addAddress(iface: Interface, given: string | NewAddress): InterfaceAddress {
-    if (!isCapable(iface)) throw new ConfigError(`IPv4 does not run on ${iface.name}: ${iface.medium} carries IPv6 alone; give it an IPv6 address`)
+    if (!isCapable(iface)) {
+      throw new ConfigError(`IPv4 does not run on ${iface.name}: ${iface.medium} carries IPv6 alone; give it an IPv6 address`)
+    }
     const { address, length } = typeof given === 'string' ? prefixOf(given) : prefixOf(given.address, given)
     const text = `${address}/${length}`
     const fault = faultOfHost(address, length, iface)
@@ -87,7 +90,8 @@ export class Ipv4Layer implements Ipv4 {
     if (owner !== undefined) throw failure('EEXIST', `${address} is an address of ${owner.name} already`)
     const { maxAddresses } = this.settings
     if (iface.addresses.filter((entry) => entry.address.family === 4).length >= maxAddresses) {
-      throw failure('ENOBUFS', `${iface.name} has ${maxAddresses} IPv4 addresses, and no room for ${address}: remove one, or compose ipv4({ maxAddresses: ${maxAddresses + 1} }) (CONFIG_NET_IF_UNICAST_IPV4_ADDR_COUNT)`)
+      throw failure('ENOBUFS', `${iface.name} has ${maxAddresses} IPv4 addresses, and no room for ${address}: remove one, or ` +
+        `compose ipv4({ maxAddresses: ${maxAddresses + 1} }) (CONFIG_NET_IF_UNICAST_IPV4_ADDR_COUNT)`)
     }
     const entry = entryOf(address, length, typeof given === 'string' ? 'manual' : given.origin ?? 'manual')
     this.#ip.addRoute({ prefix: { address, length }, iface })
@@ -102,7 +106,8 @@ export class Ipv4Layer implements Ipv4 {
     const { prefixLength: length } = entry
     const network = networkOf(entry.address, length)
     if (iface.addresses.some((other) => other.prefixLength === length && inPrefix({ address: network, length }, other.address))) return
-    const route = this.#ip.routes.find((row) => row.iface === iface && row.gateway === undefined && row.prefix.length === length && sameAddress(row.prefix.address, network))
+    const route = this.#ip.routes.find(({ iface: by, gateway, prefix }) =>
+      by === iface && gateway === undefined && prefix.length === length && sameAddress(prefix.address, network))
     if (route) this.#ip.removeRoute(route)
   }
 
@@ -114,7 +119,8 @@ export class Ipv4Layer implements Ipv4 {
     const old = this.#gateways.get(iface)
     if (old !== undefined) this.#ip.removeRoute(old)
     this.#gateways.delete(iface)
-    if (address !== undefined) this.#gateways.set(iface, this.#ip.addRoute({ prefix: { address: ANY4, length: 0 }, iface, gateway: address }))
+    if (address === undefined) return
+    this.#gateways.set(iface, this.#ip.addRoute({ prefix: { address: ANY4, length: 0 }, iface, gateway: address }))
   }
 
   gateway(iface: Interface): Address | undefined {
@@ -133,12 +139,15 @@ export class Ipv4Layer implements Ipv4 {
   }
 
   join(iface: Interface, group: Address): void {
-    if (group.family !== 4 || !isMulticast(group)) throw failure('EINVAL', `${group} is no IPv4 group; groups are 224.0.0.0 to 239.255.255.255`)
+    if (group.family !== 4 || !isMulticast(group)) {
+      throw failure('EINVAL', `${group} is no IPv4 group; groups are 224.0.0.0 to 239.255.255.255`)
+    }
     if (sameAddress(group, ALL_SYSTEMS4)) return
     const { maxGroups } = this.settings
     const others = iface.groups.filter((known) => known.family === 4 && !sameAddress(known, ALL_SYSTEMS4))
     if (others.length >= maxGroups && !iface.inGroup(group)) {
-      throw failure('ENOBUFS', `${iface.name} is in ${maxGroups} groups, and has no room for ${group}: leave one, or compose ipv4({ maxGroups: ${2 * maxGroups} }) (CONFIG_NET_IF_MCAST_IPV4_ADDR_COUNT)`)
+      throw failure('ENOBUFS', `${iface.name} is in ${maxGroups} groups, and has no room for ${group}: leave one, or ` +
+        `compose ipv4({ maxGroups: ${2 * maxGroups} }) (CONFIG_NET_IF_MCAST_IPV4_ADDR_COUNT)`)
     }
     iface.joinGroup(copyAddress(group))
   }
@@ -220,7 +229,9 @@ function prefixOf(given: string | Address, { prefixLength, netmask }: Pick<NewAd
   const whole = typeof given === 'string' && prefixLength === undefined && netmask === undefined ? parsePrefix(given) : undefined
   if (whole !== undefined) return whole
   const example = 'give it as \'192.0.2.1/24\', or as { address, prefixLength: 24 } or { address, netmask: \'255.255.255.0\' }'
-  if (prefixLength === undefined && netmask === undefined) throw failure('EINVAL', `the length of the subnet's prefix is missing from ${JSON.stringify(String(given))}; ${example}`)
+  if (prefixLength === undefined && netmask === undefined) {
+    throw failure('EINVAL', `the length of the subnet's prefix is missing from ${JSON.stringify(String(given))}; ${example}`)
+  }
   const address = typeof given === 'string' ? parse(given) : copyAddress(given)
   const length = prefixLength ?? maskLength(typeof netmask === 'string' ? parse(netmask) : netmask!)
   if (length === undefined || !Number.isInteger(length) || length < 0 || length > 32) {
@@ -235,7 +246,8 @@ function faultOfHost(address: Address, length: number, iface: Interface): string
   if (isMulticast(address)) return 'it is a group; join it'
   if (isBroadcast4(address) || address.w3 >>> 24 === 0) return 'it is not a host\'s address'
   if (isLoopback(address) && iface.medium !== 'loopback') return 'loopback addresses are the loopback interface\'s'
-  if (length < 31 && sameAddress(address, networkOf(address, length))) return `it is the subnet's own number; the first host is one more than ${formatPrefix({ address, length })}`
-  if (length < 31 && sameAddress(address, broadcastOf(address, length))) return 'it is the subnet\'s broadcast address'
+  if (length >= 31) return undefined
+  if (sameAddress(address, networkOf(address, length))) return 'it is the subnet\'s own number, with nothing in the host\'s bits'
+  if (sameAddress(address, broadcastOf(address, length))) return 'it is the subnet\'s broadcast address'
   return undefined
 }

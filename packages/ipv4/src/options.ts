@@ -40,7 +40,7 @@ export const ipv4Options = {
     type: 'int',
     default: 10,
     range: [0, 100_000],
-    help: 'ICMP errors sent per second, on average (RFC 1812 §4.3.2.8); 0 sends none. Not in Zephyr, which sends as many as it is asked to.',
+    help: 'ICMP errors sent per second, on average (RFC 1812 §4.3.2.8); 0 sends none. Zephyr sends as many as it is asked to.',
   },
   icmpErrorBurst: {
     symbol: 'CONFIG_NET_ICMPV4_ERROR_BURST',

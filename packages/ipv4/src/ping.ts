@@ -31,18 +31,24 @@ export class Pings {
     const to = unmapped(typeof address === 'string' ? parse(address) : address)
     if (to.family !== 4) throw failure('EINVAL', `${to} is no IPv4 address; ping it with stack.ipv6`)
     const { count = 1, size = 56, interval = 1000, timeout = 1000, iface, hopLimit } = options
-    for (const [name, value, least] of [['count', count, 1], ['size', size, 0], ['interval', interval, 0], ['timeout', timeout, 0]] as const) {
-      if (!(value >= least) || ((name === 'count' || name === 'size') && !Number.isInteger(value))) throw failure('EINVAL', `ping: ${name} is ${value}; it must be a number from ${least} on`)
+    if (!Number.isInteger(count) || count < 1) throw failure('EINVAL', `ping: count is ${count}; it must be a whole number from 1 on`)
+    if (!Number.isInteger(size) || size < 0) throw failure('EINVAL', `ping: size is ${size}; it must be a whole number from 0 on`)
+    if (!(interval >= 0 && timeout >= 0)) {
+      throw failure('EINVAL', `ping: interval is ${interval} and timeout is ${timeout}; both must be milliseconds from 0 on`)
     }
     const findRoute = (): Route | undefined => layer.route(to, { protocol: PROTOCOL_ICMP, iface, hopLimit })
     const route = findRoute()
-    if (route === undefined) throw failure('ENETUNREACH', `there is no route to ${to}, or no address to send from: is an interface up, with an address on that subnet or a gateway?`)
+    if (route === undefined) {
+      throw failure('ENETUNREACH', `there is no route to ${to}, or no address to send from: is an interface up, ` +
+        'with an address on that subnet or a gateway?')
+    }
     const most = route.maxPayload - ICMP.body
     if (size > most) throw failure('EMSGSIZE', `${size} bytes of data are more than one packet to ${to} takes; at most ${most}`)
     let identifier: number
     do identifier = env.random.uint32() & 0xffff
     while (this.#underWay.has(identifier))
-    const ping = new Ping(this.#parts, { count, size, interval, timeout, to: route.destination, identifier, route, findRoute, group: layer.isMulticast(to) })
+    const target = { count, size, interval, timeout, to: route.destination, identifier, route, findRoute, group: layer.isMulticast(to) }
+    const ping = new Ping(this.#parts, target)
     this.#underWay.set(identifier, ping)
     try {
       return await ping.start()
@@ -163,8 +169,10 @@ class Ping {
     this.#sentAt.push(now)
     if (!this.#route?.valid()) this.#route = findRoute()
     // Without a way or a buffer it is lost, like one that was lost on its way.
-    const request = this.#route && message(buffers, this.#route, icmpTypes.echoRequest, 0, (identifier << 16) | (this.#sentAt.length & 0xffff), size)
-    if (this.#route === undefined || request === undefined) return
+    if (this.#route === undefined) return
+    const word = (identifier << 16) | (this.#sentAt.length & 0xffff)
+    const request = message(buffers, this.#route, icmpTypes.echoRequest, 0, word, size)
+    if (request === undefined) return
     const { u8, offset } = request
     for (let i = 0; i < size; i++) u8[offset + ICMP.body + i] = i
     sendMessage(request, this.#route, counters)

@@ -95,7 +95,9 @@ export class Receiver {
 
     // RFC 1122 §3.2.1.3: a source is one host. 0.0.0.0 is one that has no address yet, and asks everyone.
     const nobody = isUnspecified(source) && !info.multicast
-    if (nobody || isMulticast(source) || addresses.isBroadcast(source, iface) || (outside && isLoopback(source))) return this.#drop(iface, packet, drops.source)
+    if (nobody || isMulticast(source) || addresses.isBroadcast(source, iface) || (outside && isLoopback(source))) {
+      return this.#drop(iface, packet, drops.source)
+    }
     if (outside && isLoopback(destination)) return this.#drop(iface, packet, drops.destination)
     if (outside && !isUnspecified(source) && addresses.owner(source) !== undefined) return this.#drop(iface, packet, drops.ownSource)
 

@@ -4,8 +4,8 @@ import type {
   Address, AddressState, Env, Hold, Instant, Interface, InterfaceAddress, Ip, LinkAddress, Netif, NetifEvent, RouteEntry, Timer,
 } from '@favonius/contract'
 import {
-  address as parse, ALL_NODES, failure, interfaceId, inPrefix, ipv6, isLinkLocal, isLoopback, isMapped, isMulticast, isUnspecified, LOOPBACK6,
-  networkOf, prefix as parsed, sameAddress, solicitedNode, withZone,
+  address as parse, ALL_NODES, failure, interfaceId, inPrefix, ipv6, isLinkLocal, isLoopback, isMapped, isMulticast, isUnspecified,
+  LOOPBACK6, networkOf, prefix as parsed, sameAddress, solicitedNode, withZone,
 } from '@favonius/inet'
 import type { Groups } from './groups.ts'
 import type { DuplicateDetector, NewAddress } from './ipv6.ts'
@@ -85,8 +85,10 @@ export class Addresses {
     const taken = iface.addresses.filter((entry) => entry.address.family === 6)
     const reserved = isLinkLocal(address) || iface.medium === 'loopback' || taken.some((entry) => isLinkLocal(entry.address)) ? 0 : 1
     if (taken.length + reserved >= this.#max) {
-      throw failure('ENOBUFS', `${iface.name} has room for ${this.#max} IPv6 addresses, its link-local one among them: compose ipv6({ maxAddresses: ${this.#max + 1} })`)
+      const room = `${iface.name} has room for ${this.#max} IPv6 addresses, its link-local one among them`
+      throw failure('ENOBUFS', `${room}: compose ipv6({ maxAddresses: ${this.#max + 1} })`)
     }
+    const prefix = { address: networkOf(address, prefixLength), length: prefixLength }
     const onLink = prefixLength > 0 && prefixLength < 128 && !isLinkLocal(address) && !this.#routed(iface, address, prefixLength)
     const entry: InterfaceAddress = {
       address,
@@ -96,7 +98,7 @@ export class Addresses {
       preferredUntil: wanted.preferredUntil ?? Infinity,
       validUntil: wanted.validUntil ?? Infinity,
     }
-    const route = onLink ? this.#ip.addRoute({ prefix: { address: networkOf(address, prefixLength), length: prefixLength }, iface }) : undefined
+    const route = onLink ? this.#ip.addRoute({ prefix, iface }) : undefined
     const assigned: Assigned = { iface, entry, delayed: wanted.delayed ?? false, route, hold: undefined, listening: false }
     this.#assigned.push(assigned)
     iface.addAddress(entry)
@@ -219,7 +221,8 @@ export class Addresses {
 
   /** Makes `up()` wait until it is decided. */
   #wait(assigned: Assigned): void {
-    if (assigned.entry.state === 'tentative') assigned.hold ??= assigned.iface.hold(`duplicate address detection of ${assigned.entry.address}`)
+    const { iface, entry } = assigned
+    if (entry.state === 'tentative') assigned.hold ??= iface.hold(`duplicate address detection of ${entry.address}`)
   }
 
   #try(assigned: Assigned, delayed: boolean): void {
@@ -252,7 +255,8 @@ export class Addresses {
     this.#deafen(assigned)
     this.#update(assigned, { state: 'duplicate' })
     this.#netif.conflict(iface, entry.address, by)
-    assigned.hold?.fail(failure('EADDRINUSE', `${entry.address} is in use on ${iface.name}${by?.length ? ` by ${by}` : ''}: remove it, or give ${iface.name} another`))
+    const taken = `${entry.address} is in use on ${iface.name}${by?.length ? ` by ${by}` : ''}`
+    assigned.hold?.fail(failure('EADDRINUSE', `${taken}: remove it, or give ${iface.name} another`))
   }
 
   /** After the link was away, anyone may have taken the address. */

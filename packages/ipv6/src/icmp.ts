@@ -83,7 +83,7 @@ export class Icmp {
   }
 }
 
-/** Writes the checksum of the ICMPv6 message that `packet` begins with (RFC 4443 §2.3). `pseudo` is the pseudo-header's sum without the length. */
+/** Writes the checksum of the message that `packet` begins with (RFC 4443 §2.3); `pseudo` is `Route.pseudo`. */
 export function writeChecksum(packet: NetBuf, pseudo: number): void {
   const at = packet.offset + ICMPV6.checksum
   packet.dv.setUint16(at, 0)

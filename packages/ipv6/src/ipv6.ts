@@ -119,8 +119,8 @@ export interface Ipv6 extends NetworkLayer {
    * Gives an interface an address: `'2001:db8::1/64'`, or a record. It is tentative until duplicate address detection has
    * passed; `iface.up()` waits for that. Its prefix is routed to the link.
    *
-   * @throws Error with code EINVAL (not a unicast address, no prefix length, an MTU below 1280), EEXIST, ENOBUFS (`maxAddresses`, `maxGroups`, or the
-   * route table is full).
+   * @throws Error with code EINVAL (not a unicast address, no prefix length, an MTU below 1280), EEXIST, ENOBUFS (`maxAddresses`, or
+   * the route table is full).
    */
   addAddress(iface: Interface, address: string | NewAddress): InterfaceAddress
   /** Takes an address away. Harmless when it is not there. */
@@ -151,11 +151,14 @@ export interface Ipv6 extends NetworkLayer {
   find(address: Address, iface: Interface): InterfaceAddress | undefined
   /** A way to a destination on the link, or a group, that asks no table: for control messages. Its source may be `::`. */
   direct(route: DirectRoute): Route
-  /** An empty ICMPv6 message with room for `length` bytes from its type on, filled with zeros but for type and code. Undefined when buffers are short. */
+  /** An ICMPv6 message of `length` bytes, all zeros after its type and code. Undefined when buffers are short. */
   message(route: Route, type: number, code: number, length: number): NetBuf | undefined
   /** Writes the checksum of an ICMPv6 message and sends it. Takes the reference. */
   sendMessage(packet: NetBuf, route: Route): boolean
-  /** Sends an ICMPv6 error about `packet`, with its IPv6 header at `packet.network`, where RFC 4443 §2.4 allows it. `word` is the MTU or pointer. Borrows the packet. */
+  /**
+   * Sends an ICMPv6 error about `packet`, with its IPv6 header at `packet.network`, where RFC 4443 §2.4 allows it. `word` is the
+   * MTU or pointer. Borrows the packet.
+   */
   sendError(packet: NetBuf, type: number, code: number, word: number): void
 
   /** One handler for each type. For an error type (below 128) it runs after the transport was told. ConfigError when it is taken. */
@@ -168,9 +171,12 @@ export interface Ipv6 extends NetworkLayer {
   registerNextHop(provider: NextHopProvider): () => void
   /** Without one, an address is preferred at once. */
   registerDetector(detector: DuplicateDetector): () => void
-  /** Takes packets larger than the way's MTU, with what is to follow the IPv6 header, to fragment them. With one, `Route.maxPayload` is 65 535. */
+  /** One handler for packets larger than the way's MTU. With it, `Route.maxPayload` is 65 535. */
   registerOversize(handler: OversizeHandler): () => void
 }
 
-/** Sends what is too large for `route` in pieces, each of them by a route of its own making. Takes the reference; `protocol` is the transport's. */
+/**
+ * Sends what is too large for `route` in pieces, each of them by a route of its own making (`Ipv6.direct`). `packet` begins with the
+ * header of `protocol`. Takes the reference.
+ */
 export type OversizeHandler = (packet: NetBuf, route: Route, protocol: number) => boolean

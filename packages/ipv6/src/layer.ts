@@ -121,7 +121,9 @@ export class Ipv6Layer implements Ipv6 {
     const to = typeof prefix === 'string' ? parsePrefix(prefix) : prefix
     const by = gateway === undefined ? undefined : this.#read(gateway)
     if (to.address.family !== 6) throw failure('EINVAL', `${to.address} is no IPv6 prefix`)
-    if (by && (isMulticast(by) || isUnspecified(by))) throw failure('EINVAL', `${by} cannot be a gateway: it takes a unicast address such as fe80::1`)
+    if (by && (isMulticast(by) || isUnspecified(by))) {
+      throw failure('EINVAL', `${by} cannot be a gateway: it takes a unicast address such as fe80::1`)
+    }
     return this.#ip.addRoute({ prefix: to, iface, gateway: by, ...(metric === undefined ? {} : { metric }) })
   }
 

@@ -42,7 +42,7 @@ export const ipv6Options = {
     type: 'int',
     default: 10,
     range: [0, 100_000],
-    help: 'ICMPv6 errors sent per second, on average (RFC 4443 §2.4 f); 0 sends none. Not in Zephyr, which sends as many as it is asked to.',
+    help: 'ICMPv6 errors sent per second, on average (RFC 4443 §2.4 f); 0 sends none. Not in Zephyr, which has no limit.',
   },
   icmpErrorBurst: {
     symbol: 'CONFIG_NET_ICMPV6_ERROR_BURST',
@@ -60,7 +60,7 @@ export const ndOptions = {
     type: 'int',
     default: 30_000,
     range: [1, 3_600_000],
-    help: 'Milliseconds for which a neighbour that answered counts as reachable, before the random factor of 0.5 to 1.5 (RFC 4861 §10 REACHABLE_TIME). A constant in Zephyr.',
+    help: 'Milliseconds for which a neighbour counts as reachable, times 0.5 to 1.5 (RFC 4861 §10 REACHABLE_TIME). A constant in Zephyr.',
   },
   retransTimer: {
     symbol: 'CONFIG_NET_IPV6_ND_RETRANS_TIMER',
@@ -78,7 +78,7 @@ export const dadOptions = {
     type: 'int',
     default: 1,
     range: [0, 16],
-    help: 'Solicitations sent before an address counts as unique (RFC 4862 §5.1 DupAddrDetectTransmits); 0 turns detection off. Always 1 in Zephyr.',
+    help: 'Solicitations before an address counts as unique (RFC 4862 §5.1 DupAddrDetectTransmits); 0 turns detection off. 1 in Zephyr.',
   },
   timeout: {
     symbol: 'CONFIG_NET_IPV6_DAD_TIMEOUT',
@@ -92,6 +92,6 @@ export const dadOptions = {
     type: 'int',
     default: 1000,
     range: [0, 60_000],
-    help: 'Milliseconds before the first solicitation after an interface came up are random up to this (RFC 4861 §10 MAX_RTR_SOLICITATION_DELAY). Zephyr does not wait.',
+    help: 'Most milliseconds of the random wait after an interface came up (RFC 4861 §10 MAX_RTR_SOLICITATION_DELAY). 0 in Zephyr.',
   },
 } as const satisfies Options

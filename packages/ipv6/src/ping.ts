@@ -31,12 +31,15 @@ export class Pings {
     const { iface, hopLimit } = options
     const route = (): Route => {
       const way = this.#layer.route(to, { protocol: PROTOCOL_ICMPV6, iface, hopLimit })
-      if (way === undefined) throw failure('ENETUNREACH', `there is no route to ${to}, or no address to send from: is an interface up, and does ${to} need a zone or a gateway?`)
-      return way
+      if (way !== undefined) return way
+      throw failure('ENETUNREACH', `no route to ${to}, or no address to send from: is an interface up? does it need a zone or a gateway?`)
     }
     const first = route()
     const size = ICMPV6.body + (options.size ?? 56)
-    if (size > first.maxPayload) throw failure('EMSGSIZE', `${options.size} bytes of data are more than the way to ${to} takes in one packet: at most ${first.maxPayload - ICMPV6.body}`)
+    if (size > first.maxPayload) {
+      const most = first.maxPayload - ICMPV6.body
+      throw failure('EMSGSIZE', `${options.size} bytes of data do not go to ${to} in one packet: at most ${most} do`)
+    }
     let identifier: number
     do identifier = this.#env.random.uint32() & 0xffff
     while (this.#under.has(identifier))

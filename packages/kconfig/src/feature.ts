@@ -2,7 +2,8 @@
  * Kconfig's grammar as plain values. Selecting a feature is importing it.
  *
  * `Provides` and `Needs` are flattened into each feature's own type when it is defined, through what it selects. A type
- * that walked the selects anew for each composition would meet TypeScript's recursion limit at about 60 features.
+ * that walked the selects anew for each composition would meet TypeScript's recursion limit at about 60 features. What is left
+ * of that limit: one chain of selects may be about 32 features deep, however many there are beside it.
  */
 
 import type { Env } from '@favonius/contract'

@@ -9,8 +9,12 @@ export interface Waiting {
   readonly from: Peer
 }
 
+/** What each datagram counts at least, in bytes: the slot that it holds. Empty ones would wait without bound otherwise. */
+const LEAST = 256
+const sizeOf = (packet: NetBuf): number => Math.max(packet.total(), LEAST)
+
 export class ReceiveQueue {
-  /** SO_RCVBUF, in bytes of payload. */
+  /** SO_RCVBUF, in bytes. */
   limit: number
   readonly #buffers: BufferPool
   readonly #waiting: Waiting[] = []
@@ -28,7 +32,7 @@ export class ReceiveQueue {
 
   /** False, and the packet still the caller's, when it does not fit. One datagram always fits. */
   push(packet: NetBuf, from: Peer): boolean {
-    const size = packet.total()
+    const size = sizeOf(packet)
     if (this.#bytes + size > this.limit && this.length > 0) return false
     this.#bytes += size
     this.#waiting.push({ packet: this.#buffers.compact(packet), from })
@@ -42,7 +46,7 @@ export class ReceiveQueue {
   shift(): Waiting | undefined {
     const waiting = this.#waiting[this.#head]
     if (waiting === undefined) return undefined
-    this.#bytes -= waiting.packet.total()
+    this.#bytes -= sizeOf(waiting.packet)
     this.#waiting[this.#head++] = undefined as never
     // The front is cut off now and then, not at each datagram: that would move all the others.
     if (this.#head === this.#waiting.length || this.#head >= 1024) {

@@ -12,7 +12,7 @@ export interface SocketOptions {
   SO_PRIORITY: number
   /** `recvfrom` and `recvmsg` tell when a datagram was received. */
   SO_TIMESTAMP: boolean
-  /** Bytes of datagrams that may wait to be received. */
+  /** Bytes of datagrams that may wait to be received; each counts as 256 at least. */
   SO_RCVBUF: number
   /** Milliseconds until a blocking receive gives up with EAGAIN; 0 = never. */
   SO_RCVTIMEO: number

@@ -200,4 +200,37 @@ test('a full receive queue drops what comes later, and counts it', async () => {
   await net.stop()
 })
 
+test('empty datagrams do not wait without bound', async () => {
+  const { net, a, b } = world(3000)
+  await net.run(async () => {
+    await Promise.all([a.iface.up(), b.iface.up()])
+    const server = b.stack.sockets.socket('inet6', 'dgram')
+    await server.bind({ port: 7 })
+    const client = a.stack.sockets.socket('inet6', 'dgram')
+    for (let n = 0; n < 40; n++) {
+      await client.sendto(new Uint8Array(0), { address: B, port: 7 })
+      await sleep(net.env, 5)
+    }
+    assert.ok(b.stack.netif.buffers.live <= 3000 / 256, `${b.stack.netif.buffers.live} wait`)
+    assert.is(b.stack.netif.statistics().drops['sockets: receive queue is full'], 29)
+    for (let n = 0; n < 11; n++) assert.is((await server.recv({ nonblocking: true })).length, 0)
+    assert.is(await code(server.recv({ nonblocking: true })), 'EAGAIN')
+  })
+  await net.stop()
+})
+
+check('a socket that another hearer closes in the middle of a group\'s datagram keeps nothing', async ({ net, a, b }) => {
+  const first = b.stack.sockets.socket('inet6', 'dgram')
+  first.setsockopt('SO_REUSEADDR', true)
+  await first.bind({ port: 7 })
+  first.setsockopt('IPV6_JOIN_GROUP', { group: 'ff02::4242' })
+  let heard = 0
+  const second = await b.stack.sockets.open({ port: 7 }, { receive() { heard++; first.close() } }, { reuse: true })
+  second.join('ff02::4242')
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  await client.sendto(bytes('all'), { address: 'ff02::4242%eth0', port: 7 })
+  while (heard === 0) await sleep(net.env, 1)
+  assert.is(b.stack.netif.buffers.live, 0)
+})
+
 test.run()

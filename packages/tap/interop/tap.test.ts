@@ -142,6 +142,8 @@ if (skipped !== undefined) {
 
     test(`a burst of ten thousand frames, over ${way}`, async () => {
       const opened = await open({ name: 'fav0', poll })
+      // The kernel drops what its queue has no room for, and rightly: here all of it is to arrive.
+      ip('link', 'set', 'fav0', 'txqueuelen', '20000')
       ip('addr', 'add', '192.0.2.1/24', 'dev', 'fav0')
       ip('neigh', 'add', '192.0.2.2', 'lladdr', '02:00:5e:00:53:01', 'dev', 'fav0')
       let count = 0
@@ -152,7 +154,7 @@ if (skipped !== undefined) {
         if (frame.length !== 14 + 28 + 600 || frame.u8[frame.offset + frame.length - 1] !== 0x5a) wrong++
       }
       await flood('192.0.2.2', 10_000, 600)
-      await opened.until(() => count > 9_000)
+      await opened.until(() => count === 10_000)
       assert.is(wrong, 0)
       await close(opened)
     })
@@ -214,9 +216,10 @@ if (skipped !== undefined) {
       assert.ok(opened.device.transmit(frame))
       if (pieces === 1) assert.match(String(await once(listener.stdout, 'data')), /got partial/)
     }
-    await opened.until(() => /InDatagrams|Udp/.test('Udp'))
-    const errors = execFileSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/snmp'], { encoding: 'utf8' }).match(/^Udp: \d.*$/m)![0].split(' ')
-    assert.is(errors[3], '0', 'InErrors')
+    // The second finds nobody, and is not counted as damaged.
+    const [, , noPorts, inErrors] = execFileSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/snmp'], { encoding: 'utf8' })
+      .match(/^Udp: \d.*$/m)![0].split(' ')
+    assert.equal([noPorts, inErrors], ['1', '0'])
     await close(opened)
   })
 

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export { makeNamespace, type Namespace, type Ran, type Running } from './namespace.ts'
 export { suite } from './suite.ts'
 export { datagramConformance, type DatagramWorld } from './datagrams.ts'
 export { peer, type PeerNeeds } from './peers.ts'

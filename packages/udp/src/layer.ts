@@ -1,7 +1,7 @@
 /** UDP (RFC 768): ports, and who listens on them. */
 
 import type {
-  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink
+  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
@@ -150,6 +150,7 @@ export class UdpLayer implements Udp, Transport {
     const hearers = bound?.filter((socket) => rankOf(socket, ip, sourcePort) >= 0) ?? []
     if (hearers.length === 0) return ip.iface.drop(packet, this.#drops.noListener)
     for (const socket of hearers.slice(1)) {
+      if (socket.closed) continue
       const copy = packet.clone()
       if (copy === undefined) ip.iface.lose(this.#drops.noBuffer)
       else this.#hand(copy, ip, socket, sourcePort)
@@ -158,6 +159,8 @@ export class UdpLayer implements Udp, Transport {
   }
 
   #hand(packet: NetBuf, ip: IpInfo, socket: BoundSocket, sourcePort: number): void {
+    // Another hearer of the same group may have closed it.
+    if (socket.closed) return ip.iface.drop(packet, this.#drops.noListener)
     ip.iface.count(this.counters.recv)
     packet.pull(HEADER)
     socket.sink.receive(packet, this.#peers.of(ip.source, sourcePort), ip)
@@ -167,10 +170,13 @@ export class UdpLayer implements Udp, Transport {
     if (quoted.length < 4) return
     const bound = this.#ports.get(quoted.dv.getUint16(quoted.offset + at.source))
     if (bound === undefined) return
-    const peer = this.#peers.of(destination, quoted.dv.getUint16(quoted.offset + at.destination))
+    const port = quoted.dv.getUint16(quoted.offset + at.destination)
+    // Looked for and not made: a forged error puts nobody into the table.
+    const known = this.#peers.find(destination, port)
     for (const socket of [...bound]) {
       if (!isUnspecified(socket.address) && !sameAddress(socket.address, source)) continue
-      if (socket.hasSentTo(peer)) socket.sink.error?.(error, peer)
+      const peer = socket.sentTo(known, destination, port)
+      if (peer !== undefined && !socket.closed) socket.sink.error?.(error, peer)
     }
   }
 
@@ -189,7 +195,12 @@ function overlap(a: UdpBinding, b: UdpBinding): boolean {
     // An IPv6 socket that takes both families takes IPv4 only while it is bound to no address.
     return !six.v6only && isUnspecified(six.address)
   }
-  return isUnspecified(a.address) || isUnspecified(b.address) || sameAddress(a.address, b.address)
+  return isUnspecified(a.address) || isUnspecified(b.address) || sameInZone(a.address, b.address)
+}
+
+/** Whether two addresses are the same, and not of different links: fe80::1 may be ours on each of them (RFC 4007 §6). */
+function sameInZone(a: Address, b: Address): boolean {
+  return sameAddress(a, b) && (a.zone === b.zone || a.zone === 0 || b.zone === 0)
 }
 
 /** How well a socket fits a datagram, as Zephyr ranks connections: −1 not at all, else the more it insists on, the better. */
@@ -204,10 +215,10 @@ function rankOf(socket: BoundSocket, ip: IpInfo, sourcePort: number): number {
   if (address.w3 === 0 && address.w0 === 0 && address.w1 === 0) {
     if (address.family !== destination.family && (address.family === 4 || socket.v6only)) return -1
     if (address.family === destination.family) rank += 2
-  } else if (!sameAddress(address, destination)) return -1
+  } else if (!sameInZone(address, destination)) return -1
   else rank += 4
   if (peer !== undefined) {
-    if (peer.port !== sourcePort || !sameAddress(peer.ip, source)) return -1
+    if (peer.port !== sourcePort || !sameInZone(peer.ip, source)) return -1
     rank += 8
   }
   return rank

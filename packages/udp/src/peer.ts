@@ -51,24 +51,25 @@ export class PeerTable {
     return this.#size
   }
 
+  /** The peer with this address and port, if it is remembered. */
+  find(ip: Address, port: number): RemotePeer | undefined {
+    let peer = this.#buckets[hashOf(ip, port) & (this.#buckets.length - 1)]
+    while (peer !== undefined && !isAt(peer, ip, port)) peer = peer.next
+    return peer
+  }
+
   /** The peer with this address and port; made, from a copy of the address, when it is not known. */
   of(ip: Address, port: number): RemotePeer {
-    const hash = Math.imul(hashAddress(ip) ^ port, 0x9e3779b1) >>> 4
-    let at = hash & (this.#buckets.length - 1)
-    for (let peer = this.#buckets[at]; peer !== undefined; peer = peer.next) {
-      const known = peer.ip
-      if (peer.port === port && known.w3 === ip.w3 && known.w2 === ip.w2 && known.w1 === ip.w1 && known.w0 === ip.w0 && known.family === ip.family && known.zone === ip.zone) {
-        peer.used = ++this.#turn
-        return peer
-      }
+    const known = this.find(ip, port)
+    if (known !== undefined) {
+      known.used = ++this.#turn
+      return known
     }
     if (this.#size >= this.#limit) this.#evict()
-    else if (this.#size >= this.#buckets.length) {
-      this.#grow()
-      at = hash & (this.#buckets.length - 1)
-    }
+    else if (this.#size >= this.#buckets.length) this.#grow()
     const peer = new RemotePeer(this.#udp, copyAddress(ip), port, this.#zoneName)
     peer.used = ++this.#turn
+    const at = hashOf(ip, port) & (this.#buckets.length - 1)
     peer.next = this.#buckets[at]
     this.#buckets[at] = peer
     this.#size++
@@ -100,9 +101,18 @@ export class PeerTable {
     this.#buckets = new Array<RemotePeer | undefined>(buckets).fill(undefined)
     this.#size = peers.length
     for (const peer of peers) {
-      const at = Math.imul(hashAddress(peer.ip) ^ peer.port, 0x9e3779b1) >>> 4 & (buckets - 1)
+      const at = hashOf(peer.ip, peer.port) & (buckets - 1)
       peer.next = this.#buckets[at]
       this.#buckets[at] = peer
     }
   }
+}
+
+/** A number in 0 … 2²⁸−1, the same for the same address and port. */
+function hashOf(ip: Address, port: number): number {
+  return Math.imul(hashAddress(ip) ^ port, 0x9e3779b1) >>> 4
+}
+
+function isAt({ ip: known, port: itsPort }: RemotePeer, ip: Address, port: number): boolean {
+  return itsPort === port && known.w3 === ip.w3 && known.w2 === ip.w2 && known.w1 === ip.w1 && known.w0 === ip.w0 && known.family === ip.family && known.zone === ip.zone
 }

@@ -1,7 +1,7 @@
 /** One UDP socket: what is bound to a port. Sockets with promises and options for people are in `@favonius/sockets`. */
 
 import type { Address, Interface, NetBuf, Peer, Route, RouteOptions, Sent, UdpBinding, UdpSink, UdpSocket } from '@favonius/contract'
-import { fold, PROTOCOL_UDP } from '@favonius/inet'
+import { fold, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
 import { at, HEADER, MAX_PAYLOAD } from './wire.ts'
 import type { UdpLayer } from './layer.ts'
 
@@ -70,9 +70,14 @@ export class BoundSocket implements UdpSocket {
     this.#lastRoute = undefined
   }
 
-  /** Whether this socket has sent to `peer` lately; an ICMP error about any other is a lie. */
-  hasSentTo(peer: Peer): boolean {
-    return this.#routes.has(peer)
+  /**
+   * The peer that an ICMP error is about, if this socket has sent to it lately; an error about any other is a lie. The peer it is
+   * connected to is known to the socket even when the table has forgotten it.
+   */
+  sentTo(known: Peer | undefined, ip: Address, port: number): Peer | undefined {
+    if (known !== undefined && this.#routes.has(known)) return known
+    const { peer } = this
+    return peer !== undefined && peer.port === port && sameAddress(peer.ip, ip) && this.#routes.has(peer) ? peer : undefined
   }
 
   send(data: Uint8Array, peer: Peer): Sent {

@@ -6,6 +6,7 @@ import { showIcmp } from './icmp.ts'
 
 /** Don't Fragment. */
 export const DONT_FRAGMENT = 0x4000
+const MORE_FRAGMENTS = 0x2000
 /** More Fragments, and the fragment's offset in units of 8 bytes: any of these bits makes it a fragment. */
 export const FRAGMENT_BITS = 0x3fff
 /** The fragment's offset alone. */
@@ -88,7 +89,7 @@ export function readHeader(bytes: Uint8Array): Ipv4Header | Malformed {
     totalLength: dv.getUint16(IPV4.totalLength),
     identification: dv.getUint16(IPV4.identification),
     dontFragment: (fragment & DONT_FRAGMENT) !== 0,
-    moreFragments: (fragment & 0x2000) !== 0,
+    moreFragments: (fragment & MORE_FRAGMENTS) !== 0,
     fragmentOffset: (fragment & OFFSET_BITS) * 8,
     timeToLive: dv.getUint8(IPV4.timeToLive),
     protocol: dv.getUint8(IPV4.protocol),
@@ -106,7 +107,8 @@ export function writeHeader(header: Ipv4Header, into: Uint8Array): number {
   dv.setUint8(IPV4.typeOfService, header.trafficClass)
   dv.setUint16(IPV4.totalLength, header.totalLength)
   dv.setUint16(IPV4.identification, header.identification)
-  dv.setUint16(IPV4.fragment, (header.dontFragment ? DONT_FRAGMENT : 0) | (header.moreFragments ? 0x2000 : 0) | (header.fragmentOffset >>> 3))
+  const flags = (header.dontFragment ? DONT_FRAGMENT : 0) | (header.moreFragments ? MORE_FRAGMENTS : 0)
+  dv.setUint16(IPV4.fragment, flags | (header.fragmentOffset >>> 3))
   dv.setUint8(IPV4.timeToLive, header.timeToLive)
   dv.setUint8(IPV4.protocol, header.protocol)
   dv.setUint16(IPV4.checksum, 0)
@@ -125,6 +127,8 @@ export function show(bytes: Uint8Array): string {
   const size = IPV4.size + header.options.length
   const way = `${source} > ${destination}: `
   const length = totalLength - size
-  if (fragmentOffset > 0 || moreFragments) return `${way}fragment of protocol ${protocol} at ${fragmentOffset}${moreFragments ? '+' : ''}, length ${length}`
+  if (fragmentOffset > 0 || moreFragments) {
+    return `${way}fragment of protocol ${protocol} at ${fragmentOffset}${moreFragments ? '+' : ''}, length ${length}`
+  }
   return way + (protocol === PROTOCOL_ICMP ? showIcmp(bytes.subarray(size, totalLength)) : `protocol ${protocol}, length ${length}`)
 }

@@ -46,7 +46,7 @@ const meaning = (code: Meaning['code'], message: string, hard = false): Meaning 
 
 /**
  * Destination Unreachable by its codes (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1). RFC 1122 §4.2.3.9 makes 2 to 4 hard
- * and 0, 1 and 5 hints; 4 has become path MTU discovery's hint since (RFC 1191 §6.1), and what an administrator
+ * and 0, 1 and 5 hints; 4 has become path MTU discovery's hint since (RFC 1191 §6.4), and what an administrator
  * forbids does not pass.
  */
 const unreachable: readonly Meaning[] = [
@@ -90,7 +90,7 @@ export function isQuery(type: number): boolean {
   }
 }
 
-/** MTUs of links that there are (RFC 1191 §7.1, table 7-1). */
+/** MTUs of links that there are (RFC 1191 §7, table 7-1). */
 const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68]
 
 /** The MTU to try for a packet of `length` bytes that was too long for a router which does not say for what (RFC 1191 §5). */
@@ -122,7 +122,8 @@ export function showIcmp(bytes: Uint8Array): string {
   if ('malformed' in message) return `ICMP, ${message.malformed}`
   const { type, code, word } = message
   if (type === icmpTypes.echoRequest || type === icmpTypes.echoReply) {
-    return `ICMP echo ${type === icmpTypes.echoRequest ? 'request' : 'reply'}, id ${word >>> 16}, seq ${word & 0xffff}, length ${bytes.length}`
+    const which = type === icmpTypes.echoRequest ? 'request' : 'reply'
+    return `ICMP echo ${which}, id ${word >>> 16}, seq ${word & 0xffff}, length ${bytes.length}`
   }
   return `ICMP ${meaningOf(type, code)?.message ?? `type ${type} code ${code}`}, length ${bytes.length}`
 }

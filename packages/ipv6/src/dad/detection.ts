@@ -1,16 +1,19 @@
 /** Duplicate address detection on a stack: time, randomness and messages around `Trials`. */
 
 import type { Address, Env, Interface, LinkAddress, Timer } from '@favonius/contract'
+import type { Settings } from '@favonius/kconfig'
 import type { DuplicateDetector, Ipv6 } from '../ipv6.ts'
 import type { Nd, TentativeWatcher } from '../nd/nd.ts'
-import { Trials, type TrialInput } from './trials.ts'
+import type { dadOptions } from '../options.ts'
+import type { Nonce } from '../wire/nd.ts'
+import { Trials, type Tried, type TrialInput } from './trials.ts'
 
 type Decided = (unique: boolean, by: LinkAddress | undefined) => void
 
 /** `stack.dad`. */
 export interface Dad {
   /** Addresses that are being tried now. */
-  readonly underway: readonly { readonly iface: Interface; readonly address: Address }[]
+  readonly underway: readonly Tried[]
 }
 
 export class DuplicateDetection implements Dad, DuplicateDetector, TentativeWatcher {
@@ -22,7 +25,7 @@ export class DuplicateDetection implements Dad, DuplicateDetector, TentativeWatc
   readonly #decided = new Map<Address, Decided>()
   readonly #withdraw: (() => void)[]
 
-  constructor(env: Env, { ipv6, nd }: { readonly ipv6: Ipv6; readonly nd: Nd }, options: { readonly transmits: number; readonly timeout: number; readonly maxDelay: number }) {
+  constructor(env: Env, { ipv6, nd }: { readonly ipv6: Ipv6; readonly nd: Nd }, options: Settings<typeof dadOptions>) {
     this.#env = env
     this.#nd = nd
     this.#maxDelay = options.maxDelay
@@ -50,7 +53,7 @@ export class DuplicateDetection implements Dad, DuplicateDetector, TentativeWatc
     this.#tell({ type: 'cancel', iface, address })
   }
 
-  solicited(iface: Interface, address: Address, nonce: readonly [number, number] | undefined): void {
+  solicited(iface: Interface, address: Address, nonce: Nonce | undefined): void {
     this.#tell({ type: 'solicited', iface, address, nonce })
   }
 

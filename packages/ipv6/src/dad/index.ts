@@ -12,7 +12,7 @@ import { dadOptions } from '../options.ts'
 
 export { type Dad } from './detection.ts'
 export { dadOptions } from '../options.ts'
-export { Trials, type TrialInput, type TrialOutput } from './trials.ts'
+export { Trials, type Tried, type TrialInput, type TrialOutput } from './trials.ts'
 
 /** Duplicate address detection. Without it addresses are used at once. */
 export const dad = /* @__PURE__ */ feature({

@@ -2,25 +2,32 @@
 
 import type { Address, Instant, Interface, LinkAddress, Machine } from '@favonius/contract'
 import { sameAddress } from '@favonius/inet'
+import type { Nonce } from '../wire/nd.ts'
 
-/** What can be told to it. */
-export type TrialInput =
-  | { readonly type: 'begin'; readonly iface: Interface; readonly address: Address; readonly delay: number; readonly nonce: readonly [number, number] }
-  | { readonly type: 'cancel'; readonly iface: Interface; readonly address: Address }
-  /** A solicitation from `::` for the address (§5.4.3). One with our own nonce is ours, come back (RFC 7527 §4.2). */
-  | { readonly type: 'solicited'; readonly iface: Interface; readonly address: Address; readonly nonce: readonly [number, number] | undefined }
-  /** An advertisement for the address (§5.4.4). */
-  | { readonly type: 'advertised'; readonly iface: Interface; readonly address: Address; readonly link: LinkAddress | undefined }
-
-/** What it wants done. */
-export type TrialOutput =
-  | { readonly do: 'solicit'; readonly iface: Interface; readonly address: Address; readonly nonce: readonly [number, number] }
-  | { readonly do: 'decide'; readonly iface: Interface; readonly address: Address; readonly unique: boolean; readonly by: LinkAddress | undefined }
-
-interface Trial {
+/** An address on its link. */
+export interface Tried {
   readonly iface: Interface
   readonly address: Address
-  readonly nonce: readonly [number, number]
+}
+
+/** What can be told to it. */
+export type TrialInput = Tried & (
+  | { readonly type: 'begin'; readonly delay: number; readonly nonce: Nonce }
+  | { readonly type: 'cancel' }
+  /** A solicitation from `::` for the address (§5.4.3). One with our own nonce is ours, come back (RFC 7527 §4.2). */
+  | { readonly type: 'solicited'; readonly nonce: Nonce | undefined }
+  /** An advertisement for the address (§5.4.4). */
+  | { readonly type: 'advertised'; readonly link: LinkAddress | undefined }
+)
+
+/** What it wants done. */
+export type TrialOutput = Tried & (
+  | { readonly do: 'solicit'; readonly nonce: Nonce }
+  | { readonly do: 'decide'; readonly unique: boolean; readonly by: LinkAddress | undefined }
+)
+
+interface Trial extends Tried {
+  readonly nonce: Nonce
   sent: number
   due: Instant
 }
@@ -39,7 +46,7 @@ export class Trials implements Machine<TrialInput, TrialOutput> {
   }
 
   /** Addresses that are being tried. */
-  get underway(): readonly { readonly iface: Interface; readonly address: Address }[] {
+  get underway(): readonly Tried[] {
     return this.#trials
   }
 
@@ -51,15 +58,15 @@ export class Trials implements Machine<TrialInput, TrialOutput> {
       case 'begin': {
         if (trial) this.#trials.splice(at, 1)
         // One random delay serves all addresses of an interface that just came up: only the first message need be spread (§5.4.2).
-        const waiting = this.#trials.find((other) => other.iface === iface && other.sent === 0)
-        this.#trials.push({ iface, address, nonce: input.nonce, sent: 0, due: waiting && input.delay > 0 ? waiting.due : now + input.delay })
+        const waiting = input.delay > 0 ? this.#trials.find((other) => other.iface === iface && other.sent === 0) : undefined
+        this.#trials.push({ iface, address, nonce: input.nonce, sent: 0, due: waiting?.due ?? now + input.delay })
         return
       }
       case 'cancel':
         if (trial) this.#trials.splice(at, 1)
         return
       case 'solicited':
-        if (trial && !(input.nonce && input.nonce[0] === trial.nonce[0] && input.nonce[1] === trial.nonce[1])) this.#decide(trial, false, undefined)
+        if (trial && !same(input.nonce, trial.nonce)) this.#decide(trial, false, undefined)
         return
       case 'advertised':
         if (trial) this.#decide(trial, false, input.link)
@@ -94,3 +101,5 @@ export class Trials implements Machine<TrialInput, TrialOutput> {
     this.#outputs.push({ do: 'decide', iface: trial.iface, address: trial.address, unique, by })
   }
 }
+
+const same = (a: Nonce | undefined, b: Nonce): boolean => a !== undefined && a[0] === b[0] && a[1] === b[1]

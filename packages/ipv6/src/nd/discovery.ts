@@ -3,20 +3,22 @@
 import type {
   Address, Env, Interface, Ip, IpInfo, LinkAddress, Malformed, NetBuf, Netif, NetifEvent, Resolver, Timer,
 } from '@favonius/contract'
+import type { Settings } from '@favonius/kconfig'
 import {
-  ALL_NODES, ANY6, failure, isMulticast, isUnspecified, PROTOCOL_ICMPV6, readAddress, sameAddress, sameLink, solicitedNode, withZone,
-  writeAddress, IPV6,
+  ALL_NODES, ANY6, failure, IPV6, isMulticast, isUnspecified, PROTOCOL_ICMPV6, readAddress, sameAddress, sameLink, solicitedNode,
+  withZone, writeAddress,
 } from '@favonius/inet'
 import type { Ipv6 } from '../ipv6.ts'
+import type { ndOptions } from '../options.ts'
 import { icmpTypes } from '../wire/icmp.ts'
 import {
-  ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, linkOptionSize, ND_HOP_LIMIT, ndOptions, readAdvertisement, readRedirect,
+  ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, readAdvertisement, readRedirect,
   readSolicitation, SOLICITATION, writeLinkOption, writeNonce,
 } from '../wire/nd.ts'
 import { NeighborCache, type Neighbor, type NeighborOutput } from './cache.ts'
-import type { Nd, NdListener, TentativeWatcher } from './nd.ts'
+import type { Nd, NdListener, Soliciting, TentativeWatcher } from './nd.ts'
 import { Redirects } from './redirects.ts'
-import { Times } from './times.ts'
+import { Times, type NewTimes } from './times.ts'
 
 const reasons = {
   invalid: ['nd: invalid message', 'ipv6_nd.drop'],
@@ -27,6 +29,15 @@ const reasons = {
   flushed: ['nd: its neighbour was forgotten', 'ipv6.drop'],
   redirect: ['nd: redirect not from the first hop', 'ipv6_nd.drop'],
 } as const
+
+interface Parts {
+  readonly netif: Netif
+  readonly ip: Ip
+  readonly ipv6: Ipv6
+}
+
+/** Reads and validates a message. */
+type Reader<M> = (dv: DataView, at: number, end: number, ip: IpInfo, own: LinkAddress) => M | Malformed
 
 export class NeighborDiscovery implements Nd, Resolver {
   readonly #env: Env
@@ -45,8 +56,7 @@ export class NeighborDiscovery implements Nd, Resolver {
   readonly #withdraw: (() => void)[]
   #watcher: TentativeWatcher | undefined
 
-  constructor(env: Env, parts: { readonly netif: Netif; readonly ip: Ip; readonly ipv6: Ipv6 }, options: { readonly reachableTime: number; readonly retransTimer: number }) {
-    const { netif, ip, ipv6 } = parts
+  constructor(env: Env, { netif, ip, ipv6 }: Parts, options: Settings<typeof ndOptions>) {
     this.#env = env
     this.#ipv6 = ipv6
     this.#netif = netif
@@ -88,9 +98,12 @@ export class NeighborDiscovery implements Nd, Resolver {
   }
 
   add(iface: Interface, address: Address, link: LinkAddress): void {
-    if (isMulticast(address) || isUnspecified(address)) throw failure('EINVAL', `${address} cannot be a neighbour: it takes a unicast address`)
+    if (isMulticast(address) || isUnspecified(address)) {
+      throw failure('EINVAL', `${address} cannot be a neighbour: it takes a unicast address`)
+    }
     if (!this.#cache.addStatic(iface, address, link)) {
-      throw failure('ENOBUFS', `the neighbour cache is full of static entries: compose ipv6({ maxNeighbors: ${this.#cache.neighbors.length + 8} })`)
+      const room = this.#ipv6.settings.maxNeighbors
+      throw failure('ENOBUFS', `the neighbour cache is full of static entries: compose ipv6({ maxNeighbors: ${room * 2} })`)
     }
     this.#settle()
   }
@@ -123,7 +136,7 @@ export class NeighborDiscovery implements Nd, Resolver {
     return this.#times.retransTimer(iface)
   }
 
-  setTimes(iface: Interface, times: { readonly reachableTime?: number; readonly retransTimer?: number }): void {
+  setTimes(iface: Interface, times: NewTimes): void {
     this.#times.set(iface, times)
   }
 
@@ -196,18 +209,15 @@ export class NeighborDiscovery implements Nd, Resolver {
     if (source) this.solicit(iface, address, { source, destination: unicast ? address : undefined })
   }
 
-  solicit(iface: Interface, target: Address, { source = ANY6, destination = withZone(solicitedNode(target), iface.index), nonce }: {
-    readonly source?: Address | undefined
-    readonly destination?: Address | undefined
-    readonly nonce?: readonly [number, number] | undefined
-  } = {}): boolean {
+  solicit(iface: Interface, target: Address, how: Soliciting = {}): boolean {
+    const { source = ANY6, destination = withZone(solicitedNode(target), iface.index), nonce } = how
     const option = isUnspecified(source) ? 0 : linkOptionSize(iface.address)
     const route = this.#ipv6.direct({ iface, source, destination, protocol: PROTOCOL_ICMPV6, hopLimit: ND_HOP_LIMIT })
     const packet = this.#ipv6.message(route, icmpTypes.neighborSolicitation, 0, SOLICITATION.size + option + (nonce ? 8 : 0))
     if (packet === undefined) return false
     const { dv, offset } = packet
     writeAddress(target, dv, offset + SOLICITATION.target)
-    if (option > 0) writeLinkOption(dv, offset + SOLICITATION.options, ndOptions.sourceLink, iface.address)
+    if (option > 0) writeLinkOption(dv, offset + SOLICITATION.options, ndOptionTypes.sourceLink, iface.address)
     if (nonce) writeNonce(dv, offset + SOLICITATION.options + option, nonce)
     iface.count(this.#sent)
     return this.#ipv6.sendMessage(packet, route)
@@ -225,7 +235,7 @@ export class NeighborDiscovery implements Nd, Resolver {
     const flags = FLAG_OVERRIDE | (toAll ? 0 : FLAG_SOLICITED) | (this.#routers.has(iface) ? FLAG_ROUTER : 0)
     dv.setUint8(offset + ADVERTISEMENT.flags, flags)
     writeAddress(target, dv, offset + ADVERTISEMENT.target)
-    if (option > 0) writeLinkOption(dv, offset + ADVERTISEMENT.options, ndOptions.targetLink, iface.address)
+    if (option > 0) writeLinkOption(dv, offset + ADVERTISEMENT.options, ndOptionTypes.targetLink, iface.address)
     iface.count(this.#sent)
     return this.#ipv6.sendMessage(packet, route)
   }
@@ -233,7 +243,7 @@ export class NeighborDiscovery implements Nd, Resolver {
   // ---- messages from the link ----
 
   /** Counts a message and reads it; undefined, and the packet is dropped, when it does not pass validation. */
-  #read<M extends object>(packet: NetBuf, info: IpInfo, reader: (dv: DataView, at: number, end: number, ip: IpInfo, own: LinkAddress) => M | Malformed): M | undefined {
+  #read<M extends object>(packet: NetBuf, info: IpInfo, reader: Reader<M>): M | undefined {
     info.iface.count(this.#received)
     const message = reader(packet.dv, packet.offset, packet.offset + packet.length, info, info.iface.address)
     if (!('malformed' in message)) return message as M
@@ -270,9 +280,10 @@ export class NeighborDiscovery implements Nd, Resolver {
       this.#cache.handle({ type: 'advertised', iface, target, link, solicited, override, router }, this.#env.clock.now())
       return this.#settle()
     }
-    if (link && sameLink(link, iface.address)) return
-    if (entry.state === 'tentative') this.#watcher?.advertised(iface, entry.address, link)
-    else if (entry.state !== 'duplicate') this.#netif.conflict(iface, entry.address, link)
+    if (entry.state === 'tentative') return this.#watcher?.advertised(iface, entry.address, link)
+    // Our own advertisement, come back by a link that loops, is nobody else's.
+    if (entry.state === 'duplicate' || (link && sameLink(link, iface.address))) return
+    this.#netif.conflict(iface, entry.address, link)
   }
 
   /** RFC 4861 §8.3. */

@@ -13,7 +13,8 @@ import { ndOptions } from '../options.ts'
 
 export { NeighborCache, type Neighbor, type NeighborInput, type NeighborOutput, type NeighborTimes } from './cache.ts'
 export { NeighborDiscovery } from './discovery.ts'
-export type { Nd, NdListener, TentativeWatcher } from './nd.ts'
+export type { Nd, NdListener, Soliciting, TentativeWatcher } from './nd.ts'
+export type { NewTimes } from './times.ts'
 export { ndOptions } from '../options.ts'
 export {
   DELAY_FIRST_PROBE_TIME, transitions, tries, type NeighborAction, type NeighborEvent, type NeighborState, type Transition,

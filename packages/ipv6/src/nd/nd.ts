@@ -1,5 +1,7 @@
 import type { Address, Interface, LinkAddress } from '@favonius/contract'
+import type { Nonce } from '../wire/nd.ts'
 import type { Neighbor } from './cache.ts'
+import type { NewTimes } from './times.ts'
 
 /** Told when a neighbour stopped answering, or ceased to be a router: ways by it must be found anew (RFC 4861 §7.3.3). */
 export type NdListener = (neighbor: Neighbor, why: 'unreachable' | 'not a router') => void
@@ -7,9 +9,16 @@ export type NdListener = (neighbor: Neighbor, why: 'unreachable' | 'not a router
 /** Hears what others say of an address that is still tentative here (RFC 4862 §5.4.3, §5.4.4). */
 export interface TentativeWatcher {
   /** Someone else tries the address too; or our own solicitation came back, which its nonce tells (RFC 7527 §4.2). */
-  solicited(iface: Interface, address: Address, nonce: readonly [number, number] | undefined): void
+  solicited(iface: Interface, address: Address, nonce: Nonce | undefined): void
   /** Someone has it. */
   advertised(iface: Interface, address: Address, link: LinkAddress | undefined): void
+}
+
+/** What a solicitation may have beside its target. */
+export interface Soliciting {
+  readonly source?: Address | undefined
+  readonly destination?: Address | undefined
+  readonly nonce?: Nonce | undefined
 }
 
 /** `stack.nd`. */
@@ -32,8 +41,8 @@ export interface Nd {
   reachableTime(iface: Interface): number
   /** RetransTimer of the link in milliseconds. */
   retransTimer(iface: Interface): number
-  /** What a router advertised (RFC 4861 §6.3.4); 0 leaves a value as it is. */
-  setTimes(iface: Interface, times: { readonly reachableTime?: number; readonly retransTimer?: number }): void
+  /** What a router advertised (RFC 4861 §6.3.4). */
+  setTimes(iface: Interface, times: NewTimes): void
   /** Whether our advertisements on this link say that we are a router. */
   setRouter(iface: Interface, router: boolean): void
 
@@ -41,11 +50,7 @@ export interface Nd {
    * Sends a neighbour solicitation: from `::` unless a source is given, to the target's solicited-node group unless a
    * destination is. False when it was not sent.
    */
-  solicit(iface: Interface, target: Address, how?: {
-    readonly source?: Address | undefined
-    readonly destination?: Address | undefined
-    readonly nonce?: readonly [number, number] | undefined
-  }): boolean
+  solicit(iface: Interface, target: Address, how?: Soliciting): boolean
   /** Sends a neighbour advertisement for an address of ours: to `asker`, or unsolicited to all nodes (RFC 4861 §7.2.6). */
   advertise(iface: Interface, target: Address, asker?: Address): boolean
 

@@ -19,7 +19,8 @@ export class Redirects {
   }
 
   set(iface: Interface, destination: Address, target: Address): void {
-    this.#list = this.#list.filter((known) => !(known.iface === iface && sameAddress(known.destination, destination))).slice(1 - MAX_REDIRECTS)
+    const others = this.#list.filter((known) => known.iface !== iface || !sameAddress(known.destination, destination))
+    this.#list = others.slice(1 - MAX_REDIRECTS)
     this.#list.push({ iface, destination: copyAddress(destination), address: copyAddress(target) })
   }
 

@@ -8,6 +8,12 @@ export const MAX_RANDOM_FACTOR = 1.5
 /** The random factor is drawn anew at least every few hours (RFC 4861 §6.3.2). */
 const REDRAW = 2 * 60 * 60 * 1000
 
+/** Milliseconds; 0 leaves a value as it is, as in a router advertisement (RFC 4861 §4.2). */
+export interface NewTimes {
+  readonly reachableTime?: number
+  readonly retransTimer?: number
+}
+
 interface LinkTimes {
   base: number
   reachable: number
@@ -19,10 +25,10 @@ interface LinkTimes {
 export class Times implements NeighborTimes {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #initial: { readonly reachableTime: number; readonly retransTimer: number }
+  readonly #initial: Required<NewTimes>
   readonly #links = new Map<Interface, LinkTimes>()
 
-  constructor(clock: Clock, random: Random, initial: { readonly reachableTime: number; readonly retransTimer: number }) {
+  constructor(clock: Clock, random: Random, initial: Required<NewTimes>) {
     this.#clock = clock
     this.#random = random
     this.#initial = initial
@@ -38,8 +44,7 @@ export class Times implements NeighborTimes {
     return this.#of(iface).retrans
   }
 
-  /** Sets what is given; 0 leaves a value as it is, as in a router advertisement (§4.2). */
-  set(iface: Interface, { reachableTime = 0, retransTimer = 0 }: { readonly reachableTime?: number; readonly retransTimer?: number }): void {
+  set(iface: Interface, { reachableTime = 0, retransTimer = 0 }: NewTimes): void {
     const link = this.#of(iface)
     if (retransTimer > 0) link.retrans = retransTimer
     if (reachableTime === 0 || reachableTime === link.base) return

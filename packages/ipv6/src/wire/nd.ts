@@ -24,15 +24,18 @@ export const FLAG_OVERRIDE = 0x20
 export const REDIRECT = { target: 8, destination: 24, options: 40, size: 40 } as const
 
 /** Option types (RFC 4861 §4.6, RFC 3971 §5.3.2). */
-export const ndOptions = { sourceLink: 1, targetLink: 2, prefix: 3, redirected: 4, mtu: 5, nonce: 14 } as const
+export const ndOptionTypes = { sourceLink: 1, targetLink: 2, prefix: 3, redirected: 4, mtu: 5, nonce: 14 } as const
+
+/** Six bytes that tell our own solicitation from another's (RFC 7527 §4.1): the first two, and the last four. */
+export type Nonce = readonly [number, number]
 
 /** RFC 4861 §4.3. */
 export interface Solicitation {
   readonly target: Address
   /** The sender's link address; absent when it sends from `::`. */
   readonly link: LinkAddress | undefined
-  /** The nonce of RFC 7527 as two words, where there is one of six bytes. */
-  readonly nonce: readonly [number, number] | undefined
+  /** Where there is one of six bytes. */
+  readonly nonce: Nonce | undefined
 }
 
 /** RFC 4861 §4.4. */
@@ -80,7 +83,7 @@ function readLinkOption(dv: DataView, at: number, units: number, own: LinkAddres
 interface Found {
   source: LinkAddress | undefined
   target: LinkAddress | undefined
-  nonce: readonly [number, number] | undefined
+  nonce: Nonce | undefined
 }
 
 /** Reads the options in `from … end`. Undefined when one has length 0 or runs past the end (RFC 4861 §4.6). */
@@ -91,9 +94,9 @@ function readOptions(dv: DataView, from: number, end: number, own: LinkAddress):
     const type = dv.getUint8(at)
     const units = dv.getUint8(at + 1)
     if (units === 0 || at + units * 8 > end) return undefined
-    if (type === ndOptions.sourceLink) found.source ??= readLinkOption(dv, at, units, own)
-    else if (type === ndOptions.targetLink) found.target ??= readLinkOption(dv, at, units, own)
-    else if (type === ndOptions.nonce && units === 1) found.nonce ??= [dv.getUint16(at + 2), dv.getInt32(at + 4)]
+    if (type === ndOptionTypes.sourceLink) found.source ??= readLinkOption(dv, at, units, own)
+    else if (type === ndOptionTypes.targetLink) found.target ??= readLinkOption(dv, at, units, own)
+    else if (type === ndOptionTypes.nonce && units === 1) found.nonce ??= [dv.getUint16(at + 2), dv.getInt32(at + 4)]
     at += units * 8
   }
   return found
@@ -163,8 +166,8 @@ export function readRedirect(dv: DataView, at: number, end: number, ip: NdIp, ow
 }
 
 /** Writes the nonce option of RFC 3971 §5.3.2 with six bytes, as RFC 7527 §4.1 uses it. */
-export function writeNonce(dv: DataView, at: number, [hi, lo]: readonly [number, number]): void {
-  dv.setUint8(at, ndOptions.nonce)
+export function writeNonce(dv: DataView, at: number, [hi, lo]: Nonce): void {
+  dv.setUint8(at, ndOptionTypes.nonce)
   dv.setUint8(at + 1, 1)
   dv.setUint16(at + 2, hi)
   dv.setInt32(at + 4, lo)

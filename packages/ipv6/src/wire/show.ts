@@ -12,12 +12,17 @@ export function show(bytes: Uint8Array): string {
   const way = `${header.source} > ${header.destination}`
   const upper = upperLayer(dv, 0, bytes.length)
   const length = `length ${header.payloadLength}`
-  if (upper === undefined) return `${way}: ${header.nextHeader === PROTOCOL_FRAGMENT ? 'fragment' : `headers cut short after next header ${header.nextHeader}`}, ${length}`
+  if (upper === undefined) {
+    return `${way}: ${header.nextHeader === PROTOCOL_FRAGMENT ? 'fragment' : `next header ${header.nextHeader}, cut short`}, ${length}`
+  }
   const { protocol, at } = upper
   const rest = bytes.length - at
-  if (protocol === PROTOCOL_ICMPV6 && rest >= ICMPV6.size) return `${way}: ICMPv6, ${showIcmp(dv, at)}, length ${header.payloadLength + IPV6.size - at}`
+  if (protocol === PROTOCOL_ICMPV6 && rest >= ICMPV6.size) {
+    return `${way}: ICMPv6, ${showIcmp(dv, at)}, length ${header.payloadLength + IPV6.size - at}`
+  }
   if ((protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) && rest >= 4) {
-    return `${header.source}.${dv.getUint16(at)} > ${header.destination}.${dv.getUint16(at + 2)}: ${protocol === PROTOCOL_UDP ? 'UDP' : 'TCP'}, ${length}`
+    const name = protocol === PROTOCOL_UDP ? 'UDP' : 'TCP'
+    return `${header.source}.${dv.getUint16(at)} > ${header.destination}.${dv.getUint16(at + 2)}: ${name}, ${length}`
   }
   return `${way}: next header ${protocol}, ${length}`
 }
