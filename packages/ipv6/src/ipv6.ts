@@ -63,7 +63,8 @@ export type IcmpHandler = (packet: NetBuf, ip: IpInfo) => void
  * `namedAt` is the position of the next-header field that named it. `ip.protocol` is its number.
  *
  * Returns the header's length in bytes to go on after it; 0 when it took the packet's reference; −1 when it leaves the header to
- * IPv6's own treatment (a routing type it does not know).
+ * IPv6's own treatment (a routing type it does not know). A packet that was kept goes up again by `iface.input`, beginning with
+ * an IPv6 header and with its `link` mark as it was: without one it counts as looped back.
  */
 export type ExtensionHandler = (packet: NetBuf, at: number, namedAt: number, ip: IpInfo) => number
 
@@ -85,6 +86,9 @@ export interface NextHop {
 
 /** Says where packets to `to` go, on `iface` when given; undefined leaves it to others and then to the route table. */
 export type NextHopProvider = (to: Address, iface: Interface | undefined) => NextHop | undefined
+
+/** Largest packet that reaches `to` whole, as far as is known (RFC 8201). */
+export type PathMtu = (to: Address) => number | undefined
 
 /** Finds out whether an address is unique on its link (RFC 4862 §5.4). */
 export interface DuplicateDetector {
@@ -171,6 +175,8 @@ export interface Ipv6 extends NetworkLayer {
   registerNextHop(provider: NextHopProvider): () => void
   /** Without one, an address is preferred at once. */
   registerDetector(detector: DuplicateDetector): () => void
+  /** Asked once for each route; who answers calls `ip.changed()` when an answer changes. */
+  registerPathMtu(pathMtu: PathMtu): () => void
   /** One handler for packets larger than the way's MTU. With it, `Route.maxPayload` is 65 535. */
   registerOversize(handler: OversizeHandler): () => void
 }

@@ -14,7 +14,7 @@ import { Groups } from './groups.ts'
 import { Icmp, writeChecksum } from './icmp.ts'
 import type {
   DirectRoute, DuplicateDetector, ExtensionHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
-  OversizeHandler, PingOptions, PingResult,
+  OversizeHandler, PathMtu, PingOptions, PingResult,
 } from './ipv6.ts'
 import { Links } from './links.ts'
 import type { ipv6Options } from './options.ts'
@@ -229,6 +229,14 @@ export class Ipv6Layer implements Ipv6 {
     this.#addresses.detector = detector
     return () => {
       this.#addresses.detector = undefined
+    }
+  }
+
+  registerPathMtu(pathMtu: PathMtu): () => void {
+    if (this.#routes.pathMtu) throw new ConfigError('two features know path MTUs: keep one')
+    this.#routes.pathMtu = pathMtu
+    return () => {
+      this.#routes.pathMtu = undefined
     }
   }
 

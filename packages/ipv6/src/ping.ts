@@ -28,17 +28,19 @@ export class Pings {
   async ping(address: string | Address, options: PingOptions): Promise<PingResult> {
     const to = typeof address === 'string' ? parse(address, this.#zoneOf) : address
     if (to.family !== 6) throw failure('EINVAL', `${to} is no IPv6 address`)
-    const { iface, hopLimit } = options
+    const { iface, hopLimit, count = 1, size: data = 56 } = options
+    if (!Number.isInteger(count) || count < 0 || !Number.isInteger(data) || data < 0) {
+      throw failure('EINVAL', `a ping of ${count} requests with ${data} bytes of data: both are whole numbers from 0`)
+    }
     const route = (): Route => {
       const way = this.#layer.route(to, { protocol: PROTOCOL_ICMPV6, iface, hopLimit })
       if (way !== undefined) return way
       throw failure('ENETUNREACH', `no route to ${to}, or no address to send from: is an interface up? does it need a zone or a gateway?`)
     }
     const first = route()
-    const size = ICMPV6.body + (options.size ?? 56)
-    if (size > first.maxPayload) {
+    if (ICMPV6.body + data > first.maxPayload) {
       const most = first.maxPayload - ICMPV6.body
-      throw failure('EMSGSIZE', `${options.size} bytes of data do not go to ${to} in one packet: at most ${most} do`)
+      throw failure('EMSGSIZE', `${data} bytes of data do not go to ${to} in one packet: at most ${most} do`)
     }
     let identifier: number
     do identifier = this.#env.random.uint32() & 0xffff

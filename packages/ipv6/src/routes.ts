@@ -3,7 +3,7 @@
 import type { Address, Interface, Ip, Netif, Route, RouteOptions } from '@favonius/contract'
 import { copyAddress, isLinkLocal, isLoopback, isMulticast, isUnspecified, scopeOf, withZone } from '@favonius/inet'
 import type { Addresses } from './addresses.ts'
-import type { DirectRoute, NextHop, NextHopProvider } from './ipv6.ts'
+import type { DirectRoute, NextHop, NextHopProvider, PathMtu } from './ipv6.ts'
 import type { Links } from './links.ts'
 import { Ipv6Route, LOCAL_MTU, type Sending } from './route.ts'
 import { selectSource } from './source.ts'
@@ -22,6 +22,7 @@ export class Routes {
   readonly #sending: Sending
   readonly #providers: NextHopProvider[] = []
   readonly #multicastHopLimit: number
+  pathMtu: PathMtu | undefined
 
   constructor(netif: Netif, links: Links, addresses: Addresses, sending: Sending, multicastHopLimit: number) {
     this.#netif = netif
@@ -134,7 +135,7 @@ export class Routes {
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? this.#multicastHopLimit : link.hopLimit),
       trafficClass: options.trafficClass ?? 0,
-      mtu: local ? LOCAL_MTU : Math.min(link.mtu, hop.mtu ?? link.mtu),
+      mtu: local ? LOCAL_MTU : Math.min(link.mtu, hop.mtu ?? link.mtu, this.pathMtu?.(to) ?? link.mtu),
       local,
       hopByHop: hop.hopByHop,
     })

@@ -151,6 +151,17 @@ test('registered next hops come before the route table, and may put options into
   await s.end()
 })
 
+test('what is known of a path\'s MTU bounds its routes', async () => {
+  const s = await single()
+  const withdraw = s.a.ipv6.registerPathMtu((to) => (String(to) === '2001:db8::99' ? 1300 : undefined))
+  assert.is(s.a.ipv6.route(address('2001:db8::99'), udp)!.mtu, 1300)
+  assert.is(s.a.ipv6.route(address('2001:db8::98'), udp)!.mtu, 1500)
+  assert.throws(() => s.a.ipv6.registerPathMtu(() => 1), /two features know path MTUs/)
+  withdraw()
+  assert.is(s.a.ipv6.route(address('2001:db8::99'), udp)!.mtu, 1500)
+  await s.end()
+})
+
 test('an oversize handler gets what is too large for the way', async () => {
   const s = await single()
   const seen: string[] = []

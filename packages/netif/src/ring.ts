@@ -1,13 +1,17 @@
 import type { NetBuf } from '@favonius/contract'
 
-/** A bounded first-in, first-out queue of packets. It allocates when it is made, and not after. */
+/** Room that a queue begins with: most never hold more. */
+const FIRST = 8
+
+/** A bounded first-in, first-out queue of packets. It grows to what it was asked to hold, and from then on allocates nothing. */
 export class PacketRing {
-  readonly #slots: (NetBuf | undefined)[]
+  readonly #limit: number
+  #slots: (NetBuf | undefined)[] = []
   #head = 0
   #length = 0
 
   constructor(limit: number) {
-    this.#slots = new Array<NetBuf | undefined>(limit).fill(undefined)
+    this.#limit = limit
   }
 
   get length(): number {
@@ -15,16 +19,26 @@ export class PacketRing {
   }
 
   get full(): boolean {
-    return this.#length === this.#slots.length
+    return this.#length === this.#limit
   }
 
   /** False when it is full. */
   push(packet: NetBuf): boolean {
-    if (this.full) return false
+    if (this.#length === this.#slots.length && !this.#grow()) return false
     let at = this.#head + this.#length
     if (at >= this.#slots.length) at -= this.#slots.length
     this.#slots[at] = packet
     this.#length++
+    return true
+  }
+
+  #grow(): boolean {
+    const size = Math.min(Math.max(FIRST, this.#slots.length * 2), this.#limit)
+    if (size === this.#slots.length) return false
+    const inOrder = [...this.#slots.slice(this.#head), ...this.#slots.slice(0, this.#head)]
+    while (inOrder.length < size) inOrder.push(undefined)
+    this.#slots = inOrder
+    this.#head = 0
     return true
   }
 

@@ -7,6 +7,7 @@
 
 import type { BufferSource, Device, DeviceSink, Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
 import { linkAddress } from '@favonius/inet'
+import { Deliveries } from './deliveries.ts'
 
 /** How a segment treats frames. */
 export interface SegmentOptions {
@@ -23,11 +24,8 @@ export type SegmentTap = (frame: NetBuf, now: Instant, lost: number) => void
 
 /** Frames that are delivered before others get a turn. */
 const BATCH = 64
-/** Frames on the wire at once; a device is told to wait beyond it. */
+/** Deliveries under way at once; a device is told to wait beyond it. */
 const IN_FLIGHT = 1024
-/** Deliveries to be: three parallel rings, because an object for each would be garbage. */
-const DELIVERIES = IN_FLIGHT * 2
-
 class Port implements Device {
   readonly medium = 'ethernet'
   readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
@@ -75,11 +73,7 @@ export class EthernetSegment {
   readonly #ports: Port[] = []
   readonly #timer: Timer
   readonly #taps: SegmentTap[] = []
-  readonly #frames = new Array<NetBuf | undefined>(DELIVERIES).fill(undefined)
-  readonly #to = new Array<Port | undefined>(DELIVERIES).fill(undefined)
-  readonly #due = new Float64Array(DELIVERIES)
-  #head = 0
-  #length = 0
+  readonly #deliveries = new Deliveries()
   #refused = false
 
   constructor(env: Env, { latency = 0, loss = 0, mtu = 1500 }: SegmentOptions = {}, name = 'wire') {
@@ -120,12 +114,12 @@ export class EthernetSegment {
   /** Frees what is on the wire. */
   stop(): void {
     this.#timer.cancel()
-    while (this.#length > 0) this.#take()!.unref()
+    while (this.#deliveries.length > 0) this.#deliveries.take().unref()
   }
 
   /** A frame from one port to those it is for. False when too much is on the wire already. */
   carry(from: Port, frame: NetBuf): boolean {
-    if (this.#length + this.#ports.length > DELIVERIES || this.#length >= IN_FLIGHT) {
+    if (this.#deliveries.length >= IN_FLIGHT) {
       this.#refused = true
       return false
     }
@@ -157,30 +151,20 @@ export class EthernetSegment {
   }
 
   #put(frame: NetBuf, to: Port, now: Instant): void {
-    const at = (this.#head + this.#length++) % DELIVERIES
-    this.#frames[at] = frame
-    this.#to[at] = to
-    this.#due[at] = now + this.#latency
-    if (this.#length === 1) this.#timer.schedule(this.#due[at]!)
-  }
-
-  #take(): NetBuf | undefined {
-    const frame = this.#frames[this.#head]
-    this.#frames[this.#head] = undefined
-    this.#head = (this.#head + 1) % DELIVERIES
-    this.#length--
-    return frame
+    this.#deliveries.put(frame, to, now + this.#latency)
+    if (this.#deliveries.length === 1) this.#timer.schedule(this.#deliveries.due)
   }
 
   #deliver(now: Instant): void {
-    for (let n = 0; n < BATCH && this.#length > 0 && this.#due[this.#head]! <= now; n++) {
-      const port = this.#to[this.#head]!
-      const frame = this.#take()!
-      if (port.sink === undefined || !port.plugged) frame.unref()
-      else port.sink.frame(frame)
+    const deliveries = this.#deliveries
+    for (let n = 0; n < BATCH && deliveries.length > 0 && deliveries.due <= now; n++) {
+      const { sink, plugged } = deliveries.receiver
+      const frame = deliveries.take()
+      if (sink === undefined || !plugged) frame.unref()
+      else sink.frame(frame)
     }
-    if (this.#length > 0) this.#timer.schedule(this.#due[this.#head]!)
-    if (this.#refused && this.#length < IN_FLIGHT) {
+    if (deliveries.length > 0) this.#timer.schedule(deliveries.due)
+    if (this.#refused && deliveries.length < IN_FLIGHT) {
       this.#refused = false
       for (const port of this.#ports) port.sink?.ready()
     }

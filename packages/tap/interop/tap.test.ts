@@ -31,8 +31,13 @@ interface Opened {
   until(condition: () => boolean): Promise<void>
 }
 
+/** The device opened last, to be closed when its test failed. */
+let latest: TapDevice | undefined
+
 async function open(options: TapOptions, quota?: number): Promise<Opened> {
+  await latest?.stop()
   const device = await openTap({ namespace, address: '02:00:5e:00:53:01', ...options })
+  latest = device
   const pool = new Arena({ chunkSize: 1 << 20 }).pool({ ...(quota !== undefined && { quota }) })
   const waiting = new Set<() => void>()
   const changed = (): void => { for (const check of waiting) check() }
@@ -214,7 +219,10 @@ if (skipped !== undefined) {
         u8.fill(0, at + 42, at + 42 + text.length)
       }
       assert.ok(opened.device.transmit(frame))
-      if (pieces === 1) assert.match(String(await once(listener.stdout, 'data')), /got partial/)
+      if (pieces === 1) {
+        assert.match(String(await once(listener.stdout, 'data')), /got partial/)
+        await once(listener, 'close')
+      }
     }
     // The second finds nobody, and is not counted as damaged.
     const [, , noPorts, inErrors] = execFileSync('ip', ['netns', 'exec', namespace, 'cat', '/proc/net/snmp'], { encoding: 'utf8' })
