@@ -237,7 +237,6 @@ export class Addresses {
     // Heard from the start, delay or not (RFC 4862 §5.4.2, last paragraph).
     this.#hear(assigned)
     detector.begin(iface, entry.address, delayed, (unique, by) => {
-      if (!this.#assigned.includes(assigned)) return
       if (unique) this.#settle(assigned)
       else this.#refuse(assigned, by)
       this.#arm()

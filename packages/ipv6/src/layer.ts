@@ -70,10 +70,7 @@ export class Ipv6Layer implements Ipv6 {
       }),
     ]
     // A loopback interface may be up before us.
-    for (const iface of netif.interfaces) {
-      if (iface.enabled) this.#addresses.listen({ type: 'enabled', iface })
-      if (iface.running) this.#addresses.listen({ type: 'up', iface })
-    }
+    for (const iface of netif.interfaces) if (iface.enabled) this.#addresses.listen({ type: 'enabled', iface })
   }
 
   /** Gives back what it registered and armed. */

@@ -139,8 +139,8 @@ export class Receiver {
 
   #isOurs(iface: Interface, packet: NetBuf): boolean {
     const { destination } = this.#info
-    if (this.#addresses.owns(destination, iface)) return true
-    if (!isLinkLocal(destination) && this.#addresses.owns(destination)) return true
+    // On this interface most likely; a global address on any. A link-local one has its zone by now, and counts there alone.
+    if (this.#addresses.usable(destination, iface) || this.#addresses.owns(destination)) return true
     iface.drop(packet, this.#addresses.find(destination, iface) ? this.#drops.tentative : this.#drops.notForUs)
     return false
   }

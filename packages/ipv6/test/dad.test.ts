@@ -161,6 +161,44 @@ test('an address is tentative again after the link was away', async () => {
   await end(env, a)
 })
 
+test('an address that was a duplicate is tried again after the link was away', async () => {
+  const env = virtual({ seed: 4 })
+  const lan = new Lan(env)
+  const a = host(env, lan)
+  const b = host(env, lan)
+  a.ipv6.addAddress(a.eth0, '2001:db8::1/64')
+  b.ipv6.addAddress(b.eth0, '2001:db8::1/64')
+  await env.run(async () => {
+    await a.eth0.up()
+    await rejects(b.eth0.up(), 'EADDRINUSE')
+    a.ipv6.removeAddress(a.eth0, '2001:db8::1')
+    b.station.carrier(false)
+    b.station.carrier(true)
+    await b.eth0.up()
+  })
+  assert.ok(b.ipv6.owns(address('2001:db8::1')))
+  await end(env, a, b)
+})
+
+test('up() waits for addresses each time, with or without a carrier before', async () => {
+  const env = virtual()
+  const lan = new Lan(env)
+  const a = host(env, lan)
+  await env.run(async () => {
+    const first = rejects(a.eth0.up(), 'ECANCELED')
+    a.station.carrier(false)
+    a.eth0.down()
+    await first
+    const second = rejects(a.eth0.up(), 'ECANCELED')
+    a.eth0.down()
+    await second
+    a.station.carrier(true)
+    await a.eth0.up()
+  })
+  assert.equal(states(a), [`${LOCAL} preferred`])
+  await end(env, a)
+})
+
 test('taken down while it is tried: up() is given up, and nothing is left', async () => {
   const env = virtual()
   const lan = new Lan(env)

@@ -1,7 +1,7 @@
 import { suite } from '@favonius/testing'
-import { address, PROTOCOL_UDP } from '@favonius/inet'
+import { address, eui48, PROTOCOL_UDP } from '@favonius/inet'
 import * as assert from 'uvu/assert'
-import { bytes, echo, message, packet } from './craft.ts'
+import { bytes, echo, frame, message, packet } from './craft.ts'
 import { end, host, Lan, single, virtual } from './lan.ts'
 
 const test = suite('ipv6: ICMPv6')
@@ -21,6 +21,10 @@ test('RFC 4443 §4.2: an echo reply comes from the address that was asked, with 
   assert.equal(s.hear(echo(PEER, US, 0x1234, 7, 100)), [`${US} > ${PEER}: ICMPv6, echo reply, id 4660, seq 7, length 108`])
   const reply = s.lan.log.at(-1)!.bytes.subarray(14)
   assert.is(reply[7], 64, 'hop limit')
+  const marked = echo(PEER, US)
+  marked[0] = 0x6b
+  s.hear(marked)
+  assert.is(s.lan.log.at(-1)!.bytes[14], 0x6b, 'traffic class')
   assert.equal(s.hear(echo('fe80::99', 'ff02::1')), ['fe80::200:5eff:fe00:5301 > fe80::99: ICMPv6, echo reply, id 1, seq 1, length 16'], 'a group has no address to answer from')
   await s.end()
 })
@@ -80,6 +84,9 @@ test('RFC 4443 §2.4 (e): what no error is sent about', async () => {
   s.udp.refuse = 'port'
   assert.equal(s.hear(packet({ source: PEER, destination: 'ff02::1', next: 17, payload: UDP })), [], 'e.3: a group')
   assert.equal(s.hear(packet({ source: '::', destination: US, next: 17, payload: UDP })), [], 'e.6: nobody')
+  s.a.station.receive(frame(packet({ source: PEER, destination: US, next: 17, payload: UDP }), eui48('33:33:00:00:00:01')))
+  s.env.advance(10)
+  assert.is(s.lan.log.length, 0, 'e.4: a link-layer multicast')
   const report = (payload: Uint8Array): string[] => s.hear(packet({ source: PEER, destination: US, next: 60, payload: bytes(58, 0, 0x9e, 4, 0, 0, 0, 0, payload) }))
   assert.equal(report(bytes(1, 0, 0, 0, 0, 0, 0, 0)), [], 'e.1: an error')
   assert.equal(report(bytes(137, 0, 0, 0, 0, 0, 0, 0)), [], 'e.2: a redirect')
@@ -166,7 +173,15 @@ test('ping counts what comes back, and when', async () => {
     assert.equal([all.received, String(all.from)], [1, 'fe80::200:5eff:fe00:5302%1'])
     assert.is((await a.ipv6.ping(US)).received, 1, 'ourselves')
     assert.is((await a.ipv6.ping('::1')).received, 1, 'and without a loopback interface')
-    lan.lose = (frame) => frame[14 + 40] === 129
+    const carry = lan.carry.bind(lan)
+    lan.carry = (given, from) => {
+      carry(given, from)
+      if (given[14 + 40] === 129) carry(given, from)
+    }
+    assert.is((await a.ipv6.ping('2001:db8::2', { count: 2 })).received, 2, 'a reply that comes twice counts once')
+    const late = await a.ipv6.ping('2001:db8::2', { count: 3, interval: 100, timeout: 15 })
+    assert.equal([late.sent, late.received], [3, 0], 'one that comes late does not count')
+    lan.lose = (given) => given[14 + 40] === 129
     const lost = await a.ipv6.ping('2001:db8::2', { count: 2, interval: 100, timeout: 300 })
     assert.equal([lost.sent, lost.received, lost.from], [2, 0, undefined])
     await rejects(a.ipv6.ping('2001:db8:ffff::1'), 'ENETUNREACH')

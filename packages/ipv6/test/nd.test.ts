@@ -76,11 +76,11 @@ test('RFC 4861 §7.2.2: the solicitation comes from the address that the packet 
   s.a.ipv6.addAddress(s.a.eth0, '2001:db8::1:1/64')
   s.env.advance(2000)
   s.lan.log.length = 0
-  const route = s.a.ipv6.route(address('2001:db8::1:2'), { ...udp, source: address(US) })!
+  const route = s.a.ipv6.route(address('2001:db8::42'), { ...udp, source: address('2001:db8::1:1') })!
   const packet = s.a.netbuf.alloc(8, route.headroom)!
   packet.add(8)
   route.send(packet)
-  assert.match(show(s.lan.log[0]!.bytes.subarray(14)), `${US} > `)
+  assert.match(show(s.lan.log[0]!.bytes.subarray(14)), '2001:db8::1:1 > ff02::1:ff00:42: ICMPv6, neighbor solicitation')
   await s.end()
 })
 
@@ -187,6 +187,16 @@ test('RFC 4861 §8.3: a redirect of the first hop leads elsewhere, one of anybod
   send(s.a, far)
   s.env.advance(8000)
   assert.is(by(), 'fe80::99', 'RFC 4861 §7.3.3: when the better hop does not answer, it is chosen anew')
+  await s.end()
+})
+
+test('RFC 4861 §6.3.2: the random factor of the reachable time is drawn anew every few hours', async () => {
+  const s = await single()
+  const first = s.a.nd.reachableTime(s.a.eth0)
+  s.env.advance(60_000)
+  assert.is(s.a.nd.reachableTime(s.a.eth0), first)
+  s.env.advance(3 * 3_600_000)
+  assert.is.not(s.a.nd.reachableTime(s.a.eth0), first)
   await s.end()
 })
 

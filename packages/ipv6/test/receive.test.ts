@@ -2,7 +2,7 @@ import { suite } from '@favonius/testing'
 import { address } from '@favonius/inet'
 import * as assert from 'uvu/assert'
 import { bytes, echo, frame, packet } from './craft.ts'
-import { single } from './lan.ts'
+import { end, host, Lan, single, virtual } from './lan.ts'
 
 const test = suite('ipv6: receiving')
 
@@ -65,6 +65,20 @@ test('only for us: our addresses, and groups that we are in', async () => {
   s.hear(udp('ff02::fb'))
   assert.is(s.udp.received.length, 1)
   await s.end()
+})
+
+test('RFC 4007 §6: a link-local address is ours on its own link alone, a global one on any', async () => {
+  const env = virtual()
+  const one = new Lan(env)
+  const two = new Lan(env)
+  const a = host(env, one)
+  const second = two.station(9)
+  const eth1 = a.netif.add(second)
+  a.ipv6.addAddress(a.eth0, '2001:db8::1/64')
+  await env.run(() => Promise.all([a.eth0.up(), eth1.up()]))
+  for (const to of ['fe80::200:5eff:fe00:5309', 'fe80::200:5eff:fe00:5301', US]) second.receive(frame(udp(to), second.address))
+  assert.equal(a.netif.statistics(eth1).drops, { 'ipv6: not for us': 1, 'ipv6: next header not supported': 2 })
+  await end(env, a)
 })
 
 test('a frame for another station is not answered, whatever address it bears', async () => {

@@ -30,6 +30,8 @@ test('RFC 8200 §4: the upper layer is found behind extension headers, and nowhe
   const whole = packet({ source: '::1', destination: '::1', next: 0, payload: chain })
   assert.equal(upperLayer(view(whole), 0, whole.length), { protocol: 17, at: 40 + 8 + 16 + 8 })
   for (let end = 0; end < 72; end++) assert.is(upperLayer(view(whole), 0, end), undefined, `cut at ${end}`)
+  const authenticated = packet({ source: '::1', destination: '::1', next: 51, payload: bytes(17, 4, new Uint8Array(22), 0x12, 0x34) })
+  assert.equal(upperLayer(view(authenticated), 0, authenticated.length), { protocol: 17, at: 40 + 24 }, 'RFC 4302 §2.2: units of four bytes')
   const later = packet({ source: '::1', destination: '::1', next: 44, payload: bytes(17, 0, 0, 8, 0, 0, 0, 1, new Uint8Array(8)) })
   assert.is(upperLayer(view(later), 0, later.length), undefined, 'a fragment that is not the first has no upper-layer header')
   const endless = packet({ source: '::1', destination: '::1', next: 60, payload: new Uint8Array(400).map((_, i) => (i % 8 === 0 ? 60 : 0)) })

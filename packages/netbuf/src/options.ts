@@ -9,12 +9,12 @@ export const netbufOptions = {
     symbol: 'CONFIG_NET_BUF_DATA_POOL_SIZE',
     default: DEFAULT_QUOTA,
     range: [0, 2 ** 31 - 1],
-    help: 'The most this stack may hold, in bytes of slots. Zephyr: 4 096, set aside when it starts; ours is a bound on what is taken as needed, so it is 16 MiB.',
+    help: 'The most this stack may hold, in bytes of slots. Zephyr: 4 096, set aside at start; ours, 16 MiB, only bounds what is taken.',
   },
   debug: {
     type: 'bool',
     symbol: 'CONFIG_NET_BUF_POOL_USAGE',
     default: false,
-    help: 'Remembers who allocated each buffer (`owners()`), throws when a reference is given back twice, and overwrites what is freed. Slow.',
+    help: 'Remembers who allocated each buffer, throws when a reference is given back twice, overwrites what is freed. Slow.',
   },
 } as const satisfies Options

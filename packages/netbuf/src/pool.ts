@@ -152,6 +152,6 @@ export class Pool implements BufferPool {
 /** The stack of calls that led to an allocation, without this package's own. */
 function caller(): string {
   const lines = (new Error('owner').stack ?? '').split('\n').filter((line) => line.includes(':') && !line.includes('Error: owner'))
-  const foreign = lines.findIndex((line) => !/\bnetbuf\/(src|dist)\//.test(line))
-  return `allocated ${lines.slice(Math.max(foreign, 0), Math.max(foreign, 0) + 6).map((line) => line.trim()).join(' ')}`
+  const foreign = Math.max(0, lines.findIndex((line) => !/\bnetbuf\/(src|dist)\//.test(line)))
+  return `allocated ${lines.slice(foreign, foreign + 6).map((line) => line.trim()).join(' ')}`
 }

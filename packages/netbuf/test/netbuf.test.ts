@@ -76,8 +76,8 @@ test('a buffer that is used again knows nothing of its former life', () => {
   const packet = pool.alloc(10)!
   const fresh = JSON.stringify({ ...packet, u8: 0, dv: 0, list: 0, pool: 0, below: 0 })
   Object.assign(packet, {
-    iface: {}, protocol: 1, family: 6, priority: 7, cast: 2, link: 5, network: 5, transport: 5, checksum: 2, checksumStart: 9, checksumAt: 9,
-    segmentSize: 3, timestamp: 1.5,
+    iface: {}, protocol: 1, family: 6, priority: 7, cast: 2, link: 5, network: 5, transport: 5,
+    checksum: 2, checksumStart: 9, checksumAt: 9, segmentSize: 3, timestamp: 1.5,
   })
   packet.add(10)
   packet.unref()

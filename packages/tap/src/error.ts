@@ -36,8 +36,10 @@ export function refusedOpen(code: string, cause?: unknown): TapError {
 
 /** A refusal of TUNSETIFF, which makes the interface or attaches to one that is there. */
 export function refusedAttach(code: string, { name, mode, namespace }: Attempt): TapError {
-  const which = name || `a ${mode} device`
-  const make = `sudo ip ${namespace ? `-n ${namespace} ` : ''}tuntap add dev ${name || 'fav0'} mode ${mode} user $USER`
+  // `fav%d`, where the kernel was to put a number.
+  const pattern = name.includes('%')
+  const which = pattern ? `a ${mode} device` : name
+  const make = `sudo ip ${namespace ? `-n ${namespace} ` : ''}tuntap add dev ${pattern ? 'fav0' : name} mode ${mode} user $USER`
   const message = code === 'EPERM'
     ? `${which} may not be made or attached to without CAP_NET_ADMIN: run with \`sudo\`; or let root make it for you with \`${make}\`, and open it by that name; or try in a namespace of your own with \`unshare -Urn\``
     : code === 'EBUSY'

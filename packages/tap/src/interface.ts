@@ -118,7 +118,7 @@ export class HostInterface {
 
   /** Gives the socket back; the descriptor belongs to who reads it. */
   close(): void {
-    closeSync(this.#socket)
+    this.#kernel.close(this.#socket)
   }
 
   #ask(request: number): boolean {
@@ -145,11 +145,15 @@ function within<T>(kernel: Kernel, namespace: string | undefined, body: () => T)
     } finally {
       closeSync(there)
     }
+    let outcome: { readonly value: T } | { readonly error: unknown }
     try {
-      return body()
-    } finally {
-      if (kernel.setns(home, CLONE_NEWNET) < 0) throw refusedNamespace(kernel.errorName(kernel.errno()), 'this program came from')
+      outcome = { value: body() }
+    } catch (error) {
+      outcome = { error }
     }
+    if (kernel.setns(home, CLONE_NEWNET) < 0) throw refusedNamespace(kernel.errorName(kernel.errno()), 'that this program came from')
+    if ('error' in outcome) throw outcome.error
+    return outcome.value
   } finally {
     closeSync(home)
   }

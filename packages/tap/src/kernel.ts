@@ -1,5 +1,6 @@
 /** The system calls that Node has no function for, by koffi. */
 
+import type * as Koffi from 'koffi'
 import { TapError } from './error.ts'
 
 /** Loaded once, when the first device is opened. */
@@ -10,6 +11,8 @@ export interface Kernel {
   ioctl(fd: number, request: number, argument: Uint8Array): number
   /** An ioctl whose argument is a number. */
   ioctlValue(fd: number, request: number, value: number): number
+  /** For descriptors that came from here: Deno's `fs.closeSync` knows its own alone. */
+  close(fd: number): number
   socket(domain: number, type: number, protocol: number): number
   setns(fd: number, kind: number): number
   eventfd(initial: number, flags: number): number
@@ -37,7 +40,7 @@ export function loadKernel(platform: string = process.platform): Promise<Kernel>
 }
 
 async function load(): Promise<Kernel> {
-  let koffi: typeof import('koffi')
+  let koffi: typeof Koffi
   try {
     koffi = await import('koffi')
   } catch (cause) {
@@ -53,6 +56,7 @@ async function load(): Promise<Kernel> {
     write: libc.func('long write(int fd, uintptr_t buffer, size_t size)'),
     ioctl: libc.func('int ioctl(int fd, unsigned long request, uint8_t *argument)'),
     ioctlValue: libc.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
+    close: libc.func('int close(int fd)'),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
     setns: libc.func('int setns(int fd, int kind)'),
     eventfd: libc.func('int eventfd(unsigned int initial, int flags)'),

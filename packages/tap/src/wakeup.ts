@@ -97,7 +97,7 @@ export function watchByPoll(kernel: Kernel, fd: number, watcher: Watcher): Stop 
   const wait = (): void => kernel.poll(address, 2, POLL_TIMEOUT, () => {
     if (ended) {
       closeSync(fd)
-      closeSync(stop)
+      kernel.close(stop)
       return ended()
     }
     const happened = events[3]!

@@ -1,4 +1,4 @@
-import { openTap, TapError, type TapOptions } from '@favonius/tap'
+import { openTap, type TapError, type TapOptions } from '@favonius/tap'
 import { suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { refusedAttach, refusedNamespace, refusedOpen } from '../src/error.ts'
@@ -66,6 +66,7 @@ test('every refusal says what to do', () => {
   assert.match(denied.message, /sudo ip tuntap add dev fav0 mode tap user \$USER/)
   assert.match(denied.message, /unshare -Urn/)
   assert.match(refusedAttach('EPERM', { ...attempt, namespace: 'lab' }).message, /ip -n lab tuntap/)
+  assert.match(refusedAttach('EPERM', { ...attempt, name: 'fav%d' }).message, /^a tap device may not .* add dev fav0 /)
   assert.match(refusedAttach('EBUSY', attempt).message, /fav0 is in use/)
   assert.match(refusedAttach('EINVAL', attempt).message, /another kind/)
   assert.match(refusedAttach('ENOMEM', attempt).message, /ENOMEM/)

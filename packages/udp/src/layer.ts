@@ -56,6 +56,11 @@ export class UdpLayer implements Udp, Transport {
     return this.#peers.of(address, port)
   }
 
+  /** Remote endpoints remembered now, at most `maxPeers`. */
+  get peers(): number {
+    return this.#peers.size
+  }
+
   // ---- binding ----
 
   open(binding: UdpBinding, sink: UdpSink): BoundSocket {

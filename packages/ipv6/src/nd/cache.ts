@@ -208,8 +208,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
       if (entry === undefined) return
       entry.link = link
     } else {
-      const same = entry.state !== 'INCOMPLETE' && sameLink(entry.link, link)
-      this.#happen(entry, same ? 'heard same' : 'heard other', now, link)
+      this.#happen(entry, sameLink(entry.link, link) ? 'heard same' : 'heard other', now, link)
     }
     if (router !== undefined && entry.state !== 'STATIC') this.#flag(entry, router)
   }
@@ -218,8 +217,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
     const entry = this.#find(iface, target)
     // RFC 4861 §7.2.5: without an entry there is nothing to learn; without an address, nothing to learn it from.
     if (entry === undefined || (entry.state === 'INCOMPLETE' && link === undefined)) return
-    const same = entry.state !== 'INCOMPLETE' && (link === undefined || sameLink(entry.link, link))
-    const how = same ? 'same' : override ? 'override' : 'other'
+    const how = link === undefined || sameLink(entry.link, link) ? 'same' : override ? 'override' : 'other'
     this.#happen(entry, `${solicited ? 'solicited' : 'unsolicited'} ${how}`, now, link, router)
   }
 

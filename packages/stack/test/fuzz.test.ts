@@ -1,0 +1,22 @@
+import * as assert from 'uvu/assert'
+import { suite } from '@favonius/testing'
+import { fuzz } from './fuzz.ts'
+
+const test = suite('fuzz: whatever a link brings', { timeout: 120_000 })
+
+test('200,000 mutated frames: nothing thrown, nothing leaked, every one accounted for', async () => {
+  const { drops, sent, delivered } = await fuzz({ seed: 1, frames: 200_000 })
+  assert.ok(sent > 5000, `the stack answered ${sent} times`)
+  assert.ok(delivered > 10_000, `${delivered} datagrams came through`)
+  // The generator reaches every layer, and most of their reasons.
+  for (const layer of ['ethernet', 'netif', 'arp', 'ipv4', 'icmpv4', 'ipv6', 'icmpv6', 'nd', 'udp', 'sockets']) {
+    assert.ok(Object.keys(drops).some((text) => text.startsWith(`${layer}: `)), `${layer} dropped nothing`)
+  }
+  assert.ok(Object.keys(drops).length > 50, `${Object.keys(drops).length} reasons`)
+})
+
+test('the same seed gives the same end', async () => {
+  assert.equal(await fuzz({ seed: 2, frames: 5000 }), await fuzz({ seed: 2, frames: 5000 }))
+})
+
+test.run()
