@@ -81,6 +81,33 @@ export interface Transport {
   unreachable?(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): void
 }
 
+/** How to ping. */
+export interface PingOptions {
+  /** Requests to send; 1 unless given. */
+  readonly count?: number
+  /** Bytes of data in each; 56 unless given. */
+  readonly size?: number
+  /** Milliseconds between requests; 1000 unless given. */
+  readonly interval?: number
+  /** Milliseconds to wait for the reply to each; 1000 unless given. */
+  readonly timeout?: number
+  /** Leave by this interface. */
+  readonly iface?: Interface
+  /** Hop limit, or time to live. */
+  readonly hopLimit?: number
+}
+
+/** What came of a ping. */
+export interface PingResult {
+  readonly sent: number
+  /** Replies that came in time; more than `sent` when a group or a broadcast was asked. */
+  readonly received: number
+  /** Milliseconds for each reply, in the order of arrival. */
+  readonly roundTrips: readonly number[]
+  /** Who replied first. */
+  readonly from: Address | undefined
+}
+
 /** IPv4 or IPv6, as transports and sockets see it. */
 export interface NetworkLayer {
   readonly family: Family

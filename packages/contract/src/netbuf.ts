@@ -58,7 +58,7 @@ export interface NetBuf {
   trim(size: number): void
   /** Appends `fragment` (and what follows it) after the last fragment; its reference passes to this packet. */
   append(fragment: NetBuf): void
-  /** Copies `bytes` into the tailroom. RangeError when they do not fit. */
+  /** Copies `bytes` to the packet's end, on into the empty fragments that `alloc` chained. RangeError when they do not fit. */
   write(bytes: Uint8Array): void
   /** Copies data from `from` (relative to the packet's data) over all fragments into `into`; returns how many bytes. */
   copyTo(into: Uint8Array, from?: number): number

@@ -12,6 +12,8 @@ import { IpLayer } from './layer.ts'
 import { ipOptions } from './options.ts'
 
 export { IpLayer } from './layer.ts'
+export { TokenBucket } from './bucket.ts'
+export { Pings, type PingParts } from './ping.ts'
 export { ipOptions } from './options.ts'
 export type { NewRoute } from './routes.ts'
 

@@ -3,7 +3,7 @@
 import type { Address, BufferPool, Clock, IcmpError, IpInfo, NetBuf, NetworkLayer, Transport } from '@favonius/contract'
 import { copyAddress, IPV4, isLinkLocal, isLoopback, isMulticast, isUnspecified, PROTOCOL_ICMP, readAddress } from '@favonius/inet'
 import type { Addresses } from './addresses.ts'
-import { TokenBucket } from './bucket.ts'
+import { TokenBucket } from '@favonius/ip'
 import type { Counters } from './drops.ts'
 import { message, sendMessage } from './message.ts'
 import { ALWAYS_ACCEPTED, headerSize, MINIMUM_MTU, OFFSET_BITS } from './wire/header.ts'

@@ -3,7 +3,7 @@ import { isLinkLocal, PROTOCOL_ICMP } from '@favonius/inet'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import { message, sendMessage } from './message.ts'
-import type { Pings } from './ping.ts'
+import type { Ipv4Pings } from './ping.ts'
 import { ICMP, icmpTypes } from './wire/icmp.ts'
 
 /** What ICMP is made with. */
@@ -11,7 +11,7 @@ export interface IcmpParts {
   readonly buffers: BufferPool
   readonly layer: Pick<NetworkLayer, 'route'>
   readonly errors: Errors
-  readonly pings: Pings
+  readonly pings: Ipv4Pings
   readonly drops: Drops
   readonly counters: Counters
   /** Answer what everyone was asked. */

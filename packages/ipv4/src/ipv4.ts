@@ -1,6 +1,6 @@
 /** What IPv4 is to the rest of a stack. */
 
-import type { Address, AddressOrigin, Interface, InterfaceAddress, NetworkLayer } from '@favonius/contract'
+import type { Address, AddressOrigin, Interface, InterfaceAddress, NetworkLayer, PingOptions, PingResult } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import type { ipv4Options } from './options.ts'
 
@@ -13,33 +13,6 @@ export interface NewAddress {
   readonly netmask?: Address | string
   /** `manual` unless given. */
   readonly origin?: AddressOrigin
-}
-
-/** How to ping. */
-export interface PingOptions {
-  /** Requests to send; 1 unless given. */
-  readonly count?: number
-  /** Bytes of data in each; 56 unless given. */
-  readonly size?: number
-  /** Milliseconds between requests; 1000 unless given. */
-  readonly interval?: number
-  /** Milliseconds to wait for the reply to each; 1000 unless given. */
-  readonly timeout?: number
-  /** Leave by this interface. */
-  readonly iface?: Interface
-  /** Time to live. */
-  readonly hopLimit?: number
-}
-
-/** What came of a ping. */
-export interface PingResult {
-  readonly sent: number
-  /** Replies that came in time; more than `sent` when a group or a broadcast was asked. */
-  readonly received: number
-  /** Milliseconds for each reply, in the order of arrival. */
-  readonly roundTrips: readonly number[]
-  /** Who replied first. */
-  readonly from: Address | undefined
 }
 
 /** `stack.ipv4`. */

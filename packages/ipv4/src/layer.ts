@@ -1,7 +1,7 @@
 /** IPv4 for the interfaces of one stack. */
 
 import type {
-  Address, Env, Interface, InterfaceAddress, Ip, IpInfo, NetBuf, Netif, Prefix, Route, RouteEntry, RouteOptions,
+  Address, Env, Interface, InterfaceAddress, Ip, IpInfo, NetBuf, Netif, PingOptions, PingResult, Prefix, Route, RouteEntry, RouteOptions,
 } from '@favonius/contract'
 import { ConfigError, type Settings } from '@favonius/kconfig'
 import {
@@ -12,9 +12,9 @@ import { Addresses, isCapable } from './addresses.ts'
 import { makeCounters, makeDrops, type Counters, type Drops } from './drops.ts'
 import { Errors } from './errors.ts'
 import { Icmp } from './icmp.ts'
-import type { Ipv4, NewAddress, PingOptions, PingResult } from './ipv4.ts'
+import type { Ipv4, NewAddress } from './ipv4.ts'
 import type { ipv4Options } from './options.ts'
-import { Pings } from './ping.ts'
+import { Ipv4Pings } from './ping.ts'
 import { Receiver } from './receive.ts'
 import { Ipv4Route } from './route.ts'
 import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
@@ -31,7 +31,7 @@ export class Ipv4Layer implements Ipv4 {
   readonly #drops: Drops
   readonly #counters: Counters
   readonly #errors: Errors
-  readonly #pings: Pings
+  readonly #pings: Ipv4Pings
   readonly #gateways = new Map<Interface, RouteEntry>()
   readonly #withdraw: (() => void)[]
 
@@ -48,7 +48,7 @@ export class Ipv4Layer implements Ipv4 {
       rate: settings.icmpErrorRate,
       burst: settings.icmpErrorBurst,
     })
-    const pings = this.#pings = new Pings({ env, buffers, layer: this, drops, counters })
+    const pings = this.#pings = new Ipv4Pings({ env, buffers, layer: this, drops, counters })
     const { acceptBroadcastPing, acceptZeroBroadcast } = settings
     const icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing })
     const receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast })

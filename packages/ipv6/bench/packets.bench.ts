@@ -39,7 +39,8 @@ writeLink(OURS, dv, 0)
 writeLink(THEIRS, dv, 6)
 dv.setUint16(12, 0x86dd)
 writeHeader({
-  trafficClass: 0, flowLabel: 0, payloadLength: 64, nextHeader: PROTOCOL, hopLimit: 64, source: address('2001:db8::2'), destination: address('2001:db8::1'),
+  trafficClass: 0, flowLabel: 0, payloadLength: 64, nextHeader: PROTOCOL, hopLimit: 64,
+  source: address('2001:db8::2'), destination: address('2001:db8::1'),
 }, dv, 14)
 const frame = (): NetBuf => {
   const packet = buffers.alloc(arrived.length, 64)!

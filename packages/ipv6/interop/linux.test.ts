@@ -89,7 +89,8 @@ if (skipped !== undefined) {
       assert.is(code, 0, out)
     }
     assert.is((await inside('ping', '-6', '-c', '1', '-W', '2', 'fe80::5eff:fe00:5301%fav0')).code, 0)
-    assert.match((await inside('ip', '-6', 'neigh', 'show', 'dev', 'fav0')).out, /2001:db8::1 lladdr 02:00:5e:00:53:01 (REACHABLE|DELAY|STALE)/)
+    const { out: neighbors } = await inside('ip', '-6', 'neigh', 'show', 'dev', 'fav0')
+    assert.match(neighbors, /2001:db8::1 lladdr 02:00:5e:00:53:01 (REACHABLE|DELAY|STALE)/)
 
     for (const to of ['2001:db8::2', `${local}%eth0`, 'ff02::1%eth0']) {
       const result = await us.ipv6.ping(to, { count: 2, interval: 20, size: 999 })

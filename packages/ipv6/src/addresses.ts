@@ -28,6 +28,7 @@ const PREFIX_LENGTH = 64
 
 const usable = (state: AddressState): boolean => state === 'preferred' || state === 'deprecated'
 
+/** All unicast addresses of the layer. The entries themselves stand in their interfaces, for all to read. */
 export class Addresses {
   readonly #env: Env
   readonly #netif: Netif

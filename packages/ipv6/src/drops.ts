@@ -42,10 +42,12 @@ export interface Counters {
   readonly icmpLimited: number
 }
 
+/** Registers the reasons with the interfaces of a stack. */
 export function makeDrops(netif: Netif): Drops {
   return netif.reasons(reasons)
 }
 
+/** Registers the counters with the interfaces of a stack. */
 export function makeCounters(netif: Netif): Counters {
   netif.counter('ipv6.forwarded')
   return {

@@ -4,7 +4,7 @@ import type { Address, Clock, IcmpError, IpInfo, NetBuf, Transport } from '@favo
 import {
   copyAddress, IPV6, isLinkLocal, isMulticast, isUnspecified, MutableAddress, PROTOCOL_ICMPV6, readAddress,
 } from '@favonius/inet'
-import { TokenBucket } from './bucket.ts'
+import { TokenBucket } from '@favonius/ip'
 import type { Counters } from './drops.ts'
 import type { Ipv6 } from './ipv6.ts'
 import { upperLayer } from './wire/extension.ts'
@@ -14,6 +14,7 @@ import { ICMPV6, icmpTypes, isError, meaningOf, problemCodes, unreachableCodes }
 /** What errors need of the layer. */
 type Layer = Pick<Ipv6, 'route' | 'owns' | 'message' | 'sendMessage' | 'settings'>
 
+/** Sends errors, and tells transports of those that come. */
 export class Errors {
   readonly #layer: Layer
   readonly #transport: (protocol: number) => Transport | undefined

@@ -3,5 +3,5 @@ export { Ipv6Layer } from './layer.ts'
 export { compareSources, labelOf, policyTable, selectSource, type SourceCandidate } from './source.ts'
 export type {
   DirectRoute, DuplicateDetector, ExtensionHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
-  OversizeHandler, PathMtu, PingOptions, PingResult,
+  OversizeHandler, PathMtu,
 } from './ipv6.ts'

@@ -4,7 +4,7 @@ import { finish, fold, PROTOCOL_ICMPV6 } from '@favonius/inet'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import type { IcmpHandler, Ipv6 } from './ipv6.ts'
-import type { Pings } from './ping.ts'
+import type { Ipv6Pings } from './ping.ts'
 import { ICMPV6, icmpTypes, isError } from './wire/icmp.ts'
 
 /** What ICMPv6 needs of the layer. */
@@ -14,12 +14,12 @@ type Layer = Pick<Ipv6, 'route' | 'message' | 'sendMessage'>
 export class Icmp {
   readonly #layer: Layer
   readonly #errors: Errors
-  readonly #pings: Pings
+  readonly #pings: Ipv6Pings
   readonly #drops: Drops
   readonly #counters: Counters
   readonly #handlers: (IcmpHandler | undefined)[] = new Array<IcmpHandler | undefined>(256).fill(undefined)
 
-  constructor(layer: Layer, errors: Errors, pings: Pings, drops: Drops, counters: Counters) {
+  constructor(layer: Layer, errors: Errors, pings: Ipv6Pings, drops: Drops, counters: Counters) {
     this.#layer = layer
     this.#errors = errors
     this.#pings = pings

@@ -1,8 +1,8 @@
 /** What IPv6 is to the rest of a stack: the public face, and the points at which other features extend it. */
 
 import type {
-  Address, AddressOrigin, Instant, Interface, InterfaceAddress, IpInfo, LinkAddress, NetBuf, NetworkLayer, Prefix, Route,
-  RouteEntry,
+  Address, AddressOrigin, Instant, Interface, InterfaceAddress, IpInfo, LinkAddress, NetBuf, NetworkLayer, PingOptions,
+  PingResult, Prefix, Route, RouteEntry,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import type { ipv6Options } from './options.ts'
@@ -27,32 +27,6 @@ export interface LinkSettings {
   readonly hopLimit: number
   /** Largest packet sent here, 1280 up to the interface's own. */
   readonly mtu: number
-}
-
-/** How to ping. */
-export interface PingOptions {
-  /** Requests to send; 1 unless given. */
-  readonly count?: number
-  /** Bytes of data in each; 56 unless given. */
-  readonly size?: number
-  /** Milliseconds between requests; 1000 unless given. */
-  readonly interval?: number
-  /** Milliseconds to wait for the reply to each; 1000 unless given. */
-  readonly timeout?: number
-  /** Leave by this interface. */
-  readonly iface?: Interface
-  readonly hopLimit?: number
-}
-
-/** What came of a ping. */
-export interface PingResult {
-  readonly sent: number
-  /** Replies that came in time; more than `sent` when a group answered. */
-  readonly received: number
-  /** Milliseconds for each reply, in the order of arrival. */
-  readonly roundTrips: readonly number[]
-  /** Who replied first. */
-  readonly from: Address | undefined
 }
 
 /** Takes an ICMPv6 message whose checksum is right and whose header `packet` begins with; and takes the reference. */

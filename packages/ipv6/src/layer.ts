@@ -1,7 +1,8 @@
 /** The layer itself: its parts put together, behind `Ipv6`. */
 
 import type {
-  Address, Env, Instant, Interface, InterfaceAddress, Ip, IpInfo, NetBuf, Netif, Prefix, Route, RouteEntry, RouteOptions,
+  Address, Env, Instant, Interface, InterfaceAddress, Ip, IpInfo, NetBuf, Netif, PingOptions, PingResult, Prefix, Route,
+  RouteEntry, RouteOptions,
 } from '@favonius/contract'
 import { ConfigError, type Settings } from '@favonius/kconfig'
 import {
@@ -14,11 +15,11 @@ import { Groups } from './groups.ts'
 import { Icmp, writeChecksum } from './icmp.ts'
 import type {
   DirectRoute, DuplicateDetector, ExtensionHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
-  OversizeHandler, PathMtu, PingOptions, PingResult,
+  OversizeHandler, PathMtu,
 } from './ipv6.ts'
 import { Links } from './links.ts'
 import type { ipv6Options } from './options.ts'
-import { Pings } from './ping.ts'
+import { Ipv6Pings } from './ping.ts'
 import { Receiver } from './receive.ts'
 import type { Sending } from './route.ts'
 import { Routes } from './routes.ts'
@@ -36,7 +37,7 @@ export class Ipv6Layer implements Ipv6 {
   readonly #sending: Sending
   readonly #routes: Routes
   readonly #errors: Errors
-  readonly #pings: Pings
+  readonly #pings: Ipv6Pings
   readonly #icmp: Icmp
   readonly #receiver: Receiver
   readonly #gateways = new Map<Interface, RouteEntry>()
@@ -55,7 +56,7 @@ export class Ipv6Layer implements Ipv6 {
     this.#sending = { ip, drops, counters, oversize: undefined }
     this.#routes = new Routes(netif, this.#links, this.#addresses, this.#sending, settings.initialMulticastHopLimit)
     this.#errors = new Errors(env.clock, this, (protocol) => ip.transport(protocol), counters)
-    this.#pings = new Pings(env, this, drops, (name) => netif.find(name)?.index)
+    this.#pings = new Ipv6Pings(env, this, drops, (name) => netif.find(name)?.index)
     this.#icmp = new Icmp(this, this.#errors, this.#pings, drops, counters)
     this.#receiver = new Receiver({ layer: this, ip, addresses: this.#addresses, icmp: this.#icmp, errors: this.#errors, drops, counters })
     this.#icmpSent = counters.icmpSent

@@ -49,6 +49,7 @@ export interface Receiving {
   readonly counters: Counters
 }
 
+/** Takes packets from interfaces and gives them to transports. */
 export class Receiver {
   readonly #ip: Ip
   readonly #addresses: Addresses

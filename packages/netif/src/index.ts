@@ -7,6 +7,6 @@
 export { netif } from './feature.ts'
 export { NetifLayer } from './layer.ts'
 export { netifOptions } from './options.ts'
-export { bareIp } from './bareip.ts'
+export { bareIp, BareIpL2 } from './bareip.ts'
 export { loopback, loopbackOptions } from './loopback.ts'
 export { PacketRing } from './ring.ts'

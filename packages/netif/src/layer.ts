@@ -32,8 +32,10 @@ interface ResolverEntry {
   readonly resolver: Resolver
 }
 
+/** The interfaces of a stack. `netif()` makes one; so does whoever wires a stack by hand. */
 export class NetifLayer implements Netif {
-  readonly interfaces: NetworkInterface[] = []
+  readonly #interfaces: NetworkInterface[] = []
+  readonly interfaces: readonly Interface[] = this.#interfaces
   readonly buffers: BufferPool
   readonly #env: Env
   readonly #defaultInterface: DefaultInterface
@@ -99,17 +101,17 @@ export class NetifLayer implements Netif {
     if (!NAME.test(name)) throw new ConfigError(`${JSON.stringify(name)} is no interface name: use 1 to 15 characters without spaces, / or %`)
     if (this.find(name)) throw new ConfigError(`there is an interface ${name} already: remove it, or give this one another name`)
     const iface = new NetworkInterface(this.#shared, this.#table.tally(), { ...parts, name, index: this.#nextIndex++ })
-    this.interfaces.push(iface)
+    this.#interfaces.push(iface)
     this.#emit({ type: 'added', iface })
     return iface
   }
 
   async remove(iface: Interface): Promise<void> {
-    const at = this.interfaces.findIndex((known) => known === iface)
+    const at = this.#interfaces.findIndex((known) => known === iface)
     if (at < 0) return
-    const known = this.interfaces[at]!
+    const known = this.#interfaces[at]!
     await known.close()
-    this.interfaces.splice(at, 1)
+    this.#interfaces.splice(at, 1)
     for (const entry of [...known.addresses]) known.removeAddress(entry)
     this.#emit({ type: 'removed', iface })
     this.#table.retire(known.tally)
@@ -210,7 +212,7 @@ export class NetifLayer implements Netif {
   }
 
   statistics(iface?: Interface): Statistics {
-    return this.#table.statistics(iface && this.interfaces.find((known) => known === iface)?.tally)
+    return this.#table.statistics(iface && this.#interfaces.find((known) => known === iface)?.tally)
   }
 
   listen(listener: (event: NetifEvent) => void): () => void {

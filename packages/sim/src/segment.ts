@@ -31,20 +31,20 @@ class Port implements Device {
   readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
   readonly address: LinkAddress
   readonly mtu: number
-  readonly #segment: EthernetSegment
+  readonly #carry: (from: Port, frame: NetBuf) => boolean
   sink: DeviceSink | undefined
   buffers: BufferSource | undefined
   /** The cable is in. */
   plugged = true
 
-  constructor(segment: EthernetSegment, address: LinkAddress, mtu: number) {
-    this.#segment = segment
+  constructor(address: LinkAddress, mtu: number, carry: (from: Port, frame: NetBuf) => boolean) {
+    this.#carry = carry
     this.address = address
     this.mtu = mtu
   }
 
   transmit(frame: NetBuf): boolean {
-    return this.#segment.carry(this, frame)
+    return this.#carry(this, frame)
   }
 
   start(sink: DeviceSink, buffers: BufferSource): void {
@@ -63,6 +63,7 @@ export interface SegmentDevice extends Device {
   readonly plugged: boolean
 }
 
+/** One Ethernet: a switch in memory. Made by `net.ethernet()`, or by hand over any `Env`, such as `system`. */
 export class EthernetSegment {
   readonly name: string
   readonly #env: Env
@@ -90,7 +91,7 @@ export class EthernetSegment {
 
   /** A new device on this segment; its address is `02:00:00:00:00:<number>` unless given, and the number the next one. */
   device(address?: LinkAddress, number = this.#ports.length + 1): SegmentDevice {
-    const port = new Port(this, address ?? linkAddress(6, 0x0200, number), this.#mtu)
+    const port = new Port(address ?? linkAddress(6, 0x0200, number), this.#mtu, this.#carry)
     this.#ports.push(port)
     return port
   }
@@ -118,7 +119,7 @@ export class EthernetSegment {
   }
 
   /** A frame from one port to those it is for. False when too much is on the wire already. */
-  carry(from: Port, frame: NetBuf): boolean {
+  readonly #carry = (from: Port, frame: NetBuf): boolean => {
     if (this.#deliveries.length >= IN_FLIGHT) {
       this.#refused = true
       return false

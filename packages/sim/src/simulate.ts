@@ -1,13 +1,12 @@
 /** A network in a test: nodes, segments, one virtual clock, one seed. */
 
 import { writeFileSync } from 'node:fs'
-import type { Interface } from '@favonius/contract'
+import type { Interface, Netif } from '@favonius/contract'
 import { virtual, type RunOptions, type VirtualEnv } from '@favonius/clock'
 import type { AllOf, AnyFeature } from '@favonius/kconfig'
 import { Arena, netbufIn } from '@favonius/netbuf'
 import { linkTypes, PcapngWriter } from '@favonius/pcap'
 import { compose, type Met, type Stack } from '@favonius/stack'
-import type { Netif } from '@favonius/contract'
 import { EthernetSegment, type SegmentDevice, type SegmentOptions } from './segment.ts'
 
 /** How a simulation begins. */
@@ -33,6 +32,7 @@ export interface Node<S> {
 /** Every stack has what `netif` gives; links and network layers bring it. */
 type WithNetif = { readonly netif: Netif }
 
+/** A network of stacks that share a clock and a seed. Made by `simulate()`. */
 export class Simulation {
   readonly seed: number
   /** Time and randomness of every node. */

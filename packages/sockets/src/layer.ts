@@ -22,6 +22,7 @@ export interface Sockets extends DatagramNet {
   socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
 }
 
+/** Sockets over the transports it is given. `sockets()` makes one; so does whoever wires a stack by hand. */
 export class SocketsLayer implements Sockets {
   readonly #ip: Ip
   readonly #parts: SocketsParts | undefined

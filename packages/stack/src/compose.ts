@@ -31,6 +31,8 @@ export function compose<const Fs extends readonly AnyFeature[]>(env: Env, ...fea
   const parts: Record<string, unknown> = {}
   const stops: (() => void | Promise<void>)[] = []
   const open = new Set<string>()
+  /** Selected parts whose turn comes when nothing is half made: those that need their selector among them. */
+  const later: AnyFeature[] = []
 
   const make = (feature: AnyFeature): void => {
     if (Object.hasOwn(parts, feature.name)) return
@@ -46,14 +48,17 @@ export function compose<const Fs extends readonly AnyFeature[]>(env: Env, ...fea
     for (const name of feature.implies) if (chosen.has(name)) make(chosen.get(name)!)
     open.delete(feature.name)
     parts[feature.name] = feature.create(parts as never, { env, onStop: (stop) => void stops.push(stop) })
-    for (const part of selected) make(part)
+    later.push(...selected)
   }
 
   const stop = async (): Promise<void> => {
     for (let end = stops.pop(); end !== undefined; end = stops.pop()) await end()
   }
   try {
-    for (const feature of chosen.values()) make(feature)
+    for (const feature of chosen.values()) {
+      make(feature)
+      for (let part = later.shift(); part !== undefined; part = later.shift()) make(part)
+    }
   } catch (error) {
     void stop()
     throw error

@@ -1,7 +1,7 @@
 /** Frames that a host on an Ethernet may see, and what may become of them on the way. */
 
 import type { Address, LinkAddress, Random } from '@favonius/contract'
-import { address, ALL_NODES, eui48, finish, fold, pseudoSum, solicitedNode, sum, writeAddress, writeLink } from '@favonius/inet'
+import { address, ALL_NODES, eui48, finish, fold, solicitedNode, sum, writeAddress, writeLink } from '@favonius/inet'
 
 export const OUR_LINK = eui48('02:00:00:00:00:01')
 const THEIR_LINK = eui48('02:00:00:00:00:99')

@@ -1,7 +1,7 @@
 /** UDP (RFC 768): ports, and who listens on them. */
 
 import type {
-  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink,
+  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink, UdpSocket,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
@@ -14,6 +14,7 @@ import { at, HEADER } from './wire.ts'
 const FIRST_DYNAMIC = 49_152
 const DYNAMIC = 65_536 - FIRST_DYNAMIC
 
+/** UDP over the network layers of a stack. `udp()` makes one; so does whoever wires a stack by hand. */
 export class UdpLayer implements Udp, Transport {
   readonly ip: Ip
   readonly buffers: BufferPool
@@ -48,7 +49,7 @@ export class UdpLayer implements Udp, Transport {
     this.#unregister = ip.registerTransport(PROTOCOL_UDP, this)
   }
 
-  get sockets(): readonly BoundSocket[] {
+  get sockets(): readonly UdpSocket[] {
     return [...this.#ports.values()].flat()
   }
 
@@ -63,7 +64,7 @@ export class UdpLayer implements Udp, Transport {
 
   // ---- binding ----
 
-  open(binding: UdpBinding, sink: UdpSink): BoundSocket {
+  open(binding: UdpBinding, sink: UdpSink): UdpSocket {
     const { address } = binding
     if (!Number.isInteger(binding.port) || binding.port < 0 || binding.port > 65_535) {
       throw failure('EINVAL', `port ${binding.port}: give a whole number from 0 (any free port) to 65535`)
@@ -98,6 +99,7 @@ export class UdpLayer implements Udp, Transport {
     throw failure('EADDRINUSE', 'every dynamic UDP port (49152 to 65535) is in use')
   }
 
+  /** @internal A socket was closed. */
   remove(socket: BoundSocket): void {
     const bound = this.#ports.get(socket.port)
     if (bound === undefined) return

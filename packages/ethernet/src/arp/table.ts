@@ -63,16 +63,20 @@ class Entry implements ArpNeighbor {
   }
 }
 
+/** What an ARP table stands on. */
 export interface ArpParts {
   readonly env: Env
   readonly netif: Netif
   readonly l2: L2
+  /** Who is told of a packet for which no one answered; nobody, unless it is given. */
   readonly ip: Ip | undefined
   readonly options: Settings<typeof arpOptions>
 }
 
+/** ARP on every interface of one link layer. `arp()` makes one; so does whoever wires a stack by hand. */
 export class ArpTable implements Arp, Resolver {
-  readonly neighbors: Entry[] = []
+  readonly #entries: Entry[] = []
+  readonly neighbors: readonly ArpNeighbor[] = this.#entries
   readonly #env: Env
   readonly #netif: Netif
   readonly #l2: L2
@@ -119,7 +123,7 @@ export class ArpTable implements Arp, Resolver {
   }
 
   flush(iface?: Interface): void {
-    for (const entry of [...this.neighbors]) if (iface === undefined || entry.iface === iface) this.#forget(entry, this.#drops.noAnswer)
+    for (const entry of [...this.#entries]) if (iface === undefined || entry.iface === iface) this.#forget(entry, this.#drops.noAnswer)
   }
 
   // ---- resolving ----
@@ -130,7 +134,7 @@ export class ArpTable implements Arp, Resolver {
     if (entry === undefined) {
       entry = new Entry(iface, nextHop)
       this.#makeRoom()
-      this.neighbors.push(entry)
+      this.#entries.push(entry)
     }
     entry.used = now
     if (entry.link.length > 0) {
@@ -148,8 +152,8 @@ export class ArpTable implements Arp, Resolver {
   }
 
   #find(iface: Interface, address: Address): Entry | undefined {
-    for (let i = 0; i < this.neighbors.length; i++) {
-      const entry = this.neighbors[i]!
+    for (let i = 0; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]!
       if (entry.address.w3 === address.w3 && entry.iface === iface) return entry
     }
     return undefined
@@ -157,15 +161,15 @@ export class ArpTable implements Arp, Resolver {
 
   /** The least recently used neighbour makes room; one that is still pending only when all are. */
   #makeRoom(): void {
-    if (this.neighbors.length < this.#options.tableSize) return
+    if (this.#entries.length < this.#options.tableSize) return
     const order = (entry: Entry): number => (entry.state === 'pending' ? Infinity : entry.used)
-    let oldest = this.neighbors[0]!
-    for (const entry of this.neighbors) if (order(entry) < order(oldest)) oldest = entry
+    let oldest = this.#entries[0]!
+    for (const entry of this.#entries) if (order(entry) < order(oldest)) oldest = entry
     this.#forget(oldest, this.#drops.evicted)
   }
 
   #forget(entry: Entry, reason: DropReason): void {
-    this.neighbors.splice(this.neighbors.indexOf(entry), 1)
+    this.#entries.splice(this.#entries.indexOf(entry), 1)
     const { parked } = entry
     if (parked === undefined) return
     entry.parked = undefined
@@ -198,13 +202,13 @@ export class ArpTable implements Arp, Resolver {
   }
 
   #tick(now: Instant): void {
-    for (const entry of [...this.neighbors]) {
+    for (const entry of [...this.#entries]) {
       if (entry.state === 'resolved' || entry.due > now) continue
       if (entry.requests >= MAX_REQUESTS) this.#forget(entry, this.#drops.noAnswer)
       else this.#ask(entry, now)
     }
     let next = Infinity
-    for (const entry of this.neighbors) if (entry.state !== 'resolved') next = Math.min(next, entry.due)
+    for (const entry of this.#entries) if (entry.state !== 'resolved') next = Math.min(next, entry.due)
     if (next < Infinity) this.#timer.schedule(next)
   }
 
@@ -229,9 +233,9 @@ export class ArpTable implements Arp, Resolver {
     const known = this.#find(iface, arp.sender)
     if (known !== undefined && (!announcement || this.#options.gratuitous)) this.#learn(known, arp.senderLink)
     if (ours === undefined || announcement || arp.operation !== REQUEST) return
-    if (known === undefined && !isUnspecified(arp.sender) && this.neighbors.length < this.#options.tableSize) {
+    if (known === undefined && !isUnspecified(arp.sender) && this.#entries.length < this.#options.tableSize) {
       const entry = new Entry(iface, arp.sender)
-      this.neighbors.push(entry)
+      this.#entries.push(entry)
       this.#learn(entry, arp.senderLink)
     }
     this.#send(iface, arp.senderLink, {

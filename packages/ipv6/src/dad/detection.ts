@@ -16,6 +16,7 @@ export interface Dad {
   readonly underway: readonly Tried[]
 }
 
+/** `dad()` makes one. */
 export class DuplicateDetection implements Dad, DuplicateDetector, TentativeWatcher {
   readonly #env: Env
   readonly #nd: Nd

@@ -39,6 +39,7 @@ interface Parts {
 /** Reads and validates a message. */
 type Reader<M> = (dv: DataView, at: number, end: number, ip: IpInfo, own: LinkAddress) => M | Malformed
 
+/** `nd()` makes one; so does whoever wires a stack by hand. */
 export class NeighborDiscovery implements Nd, Resolver {
   readonly #env: Env
   readonly #ipv6: Ipv6

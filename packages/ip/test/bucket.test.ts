@@ -1,9 +1,9 @@
 import { suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { virtual } from '@favonius/clock'
-import { TokenBucket } from '../src/bucket.ts'
+import { TokenBucket } from '../src/index.ts'
 
-const test = suite('ipv6: token bucket')
+const test = suite('token bucket')
 
 test('RFC 4443 §2.4 (f): a burst, and then the average rate', () => {
   const env = virtual()

@@ -1,9 +1,8 @@
 import type { Clock, Instant } from '@favonius/contract'
 
 /**
- * A token bucket: the rate limit that RFC 4443 §2.4 (f) asks for.
- *
- * It holds at most `burst` tokens, gains `rate` of them per second, and starts full. Each message takes one.
+ * A token bucket: the rate limit of ICMP errors (RFC 4443 §2.4 (f), RFC 1812 §4.3.2.8). It holds at most `burst` tokens, gains
+ * `rate` of them per second, and starts full.
  */
 export class TokenBucket {
   readonly #clock: Clock
@@ -12,7 +11,7 @@ export class TokenBucket {
   #tokens: number
   #filled: Instant
 
-  /** `rate` is in tokens per second; 0 never gives any. */
+  /** With a `rate` of 0 it never gives any. */
   constructor(clock: Clock, rate: number, burst: number) {
     this.#clock = clock
     this.#rate = rate
