@@ -16,7 +16,7 @@ async function measure({ name, entry, budget, forbidden }) {
       stdin: { contents: entry, resolveDir: root, sourcefile: `${name}.ts`, loader: 'ts' },
       absWorkingDir: root,
       bundle: true, write: false, metafile: true, minify: true, treeShaking: true, legalComments: 'none',
-      format: 'esm', target: 'es2022', platform: 'neutral', mainFields: ['module', 'main'],
+      format: 'esm', target: 'es2022', platform: 'neutral', mainFields: ['module', 'main'], external: ['node:*'],
       conditions: ['@favonius/source'],
       logLevel: 'silent',
     })

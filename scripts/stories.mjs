@@ -11,6 +11,33 @@
 /** What a stack for a protocol must never bring along. */
 const edgesAndTools = ['tap', 'node', 'pcap', 'sim', 'testing'].map((name) => `packages/${name}/**`).concat('**/node_modules/**')
 
+/** A program in which two stacks on a wire in memory exchange a datagram, in real time. `imports` gives `ethernet` and `ip`. */
+const exchange = (version, imports) => `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { EthernetSegment } from '@favonius/sim'
+      import { udp } from '@favonius/udp'
+      import { sockets } from '@favonius/sockets'${imports}
+      const wire = new EthernetSegment(system)
+      const prefix = ${version === 6 ? "'2001:db8::', length = 64" : "'192.0.2.', length = 24"}
+      const stacks = [1, 2].map((host) => {
+        const stack = compose(system, ethernet(), ip(), udp(), sockets())
+        const eth0 = stack.netif.add(wire.device())
+        stack.ipv${version}.addAddress(eth0, prefix + host + '/' + length)
+        return { ...stack, eth0 }
+      })
+      await Promise.all(stacks.map(({ eth0 }) => eth0.up()))
+      const [a, b] = stacks.map((stack) => stack.sockets.socket('inet${version === 6 ? 6 : ''}', 'dgram'))
+      await b.bind({ port: 4242 })
+      await a.sendto(new TextEncoder().encode('hello'), { address: prefix + 2, port: 4242 })
+      const { data, from } = await b.recvfrom()
+      await b.sendto(data, from)
+      const back = new TextDecoder().decode(await a.recv())
+      if (back !== 'hello') throw new Error('the echo is ' + JSON.stringify(back))
+      for (const stack of stacks) await stack.stop()
+      wire.stop()
+      if (stacks.some((stack) => stack.netif.buffers.live > 0)) throw new Error('a buffer was not given back')`
+
 export const stories = [
   {
     name: 'netbuf',
@@ -75,23 +102,70 @@ export const stories = [
     entry: `
       import { compose } from '@favonius/stack'
       import { system } from '@favonius/clock'
-      import { ethernet } from '@favonius/ethernet'
+      import { ethernet } from '@favonius/ethernet/bare'
       import { ipv6 } from '@favonius/ipv6'
       import { udp } from '@favonius/udp'
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv6(), udp(), sockets())`,
-    budget: 45_000,
-    forbidden: [...edgesAndTools, 'packages/ipv4/**'],
-    program: `
+    budget: 37_000,
+    forbidden: [...edgesAndTools, 'packages/ipv4/**', 'packages/ethernet/src/arp/**'],
+    program: exchange(6, `
+      import { ethernet } from '@favonius/ethernet/bare'
+      import { ipv6 as ip } from '@favonius/ipv6'`),
+  },
+  {
+    name: 'ethernet+ipv4+udp+sockets',
+    entry: `
       import { compose } from '@favonius/stack'
       import { system } from '@favonius/clock'
       import { ethernet } from '@favonius/ethernet'
-      import { ipv6 } from '@favonius/ipv6'
+      import { ipv4 } from '@favonius/ipv4'
       import { udp } from '@favonius/udp'
       import { sockets } from '@favonius/sockets'
-      const stack = compose(system, ethernet(), ipv6(), udp(), sockets())
-      for (const name of ['netif', 'ip', 'ipv6', 'nd', 'dad', 'udp', 'sockets']) if (!stack[name]) throw new Error(name + ' is missing')
-      await stack.stop()`,
+      export const stack = compose(system, ethernet(), ipv4(), udp(), sockets())`,
+    budget: 32_000,
+    forbidden: [...edgesAndTools, 'packages/ipv6/**'],
+    program: exchange(4, `
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv4 as ip } from '@favonius/ipv4'`),
+  },
+  {
+    name: 'a simulated network',
+    entry: `export { simulate } from '@favonius/sim'`,
+    budget: 14_000,
+    forbidden: ['packages/ethernet/**', 'packages/ipv6/**', 'packages/ipv4/**', 'packages/udp/**', 'packages/sockets/**'],
+    program: `
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv6 } from '@favonius/ipv6'
+      import { simulate } from '@favonius/sim'
+      const net = simulate({ seed: 7 })
+      const lan = net.ethernet({ latency: 1 })
+      const [a, b] = ['a', 'b'].map((name) => net.node(name, [ethernet(), ipv6()], lan))
+      b.stack.ipv6.addAddress(b.iface, '2001:db8::2/64')
+      a.stack.ipv6.addAddress(a.iface, '2001:db8::1/64')
+      await net.run(async () => {
+        await Promise.all([a.iface.up(), b.iface.up()])
+        const { received } = await a.stack.ipv6.ping('2001:db8::2', { count: 3 })
+        if (received !== 3) throw new Error(received + ' of 3 pings came back')
+      })
+      await net.stop()`,
+  },
+  {
+    name: 'datagrams of the kernel',
+    entry: `export { nodeDatagrams } from '@favonius/node'`,
+    budget: 3_500,
+    forbidden: ['packages/{tap,pcap,sim,testing,clock,netbuf,netif,kconfig,stack}/**'],
+    program: `
+      import { nodeDatagrams } from '@favonius/node'
+      const net = nodeDatagrams()
+      let back
+      const server = await net.open({ address: '127.0.0.1' }, { receive: (data, from) => void server.send(data, from) })
+      const echoed = new Promise((resolve) => { back = resolve })
+      const client = await net.open({ address: '127.0.0.1' }, { receive: (data) => back(new TextDecoder().decode(data)) })
+      client.send(new TextEncoder().encode('hello'), server.local)
+      if (await echoed !== 'hello') throw new Error('the echo is not what was sent')
+      client.close()
+      server.close()`,
   },
 ]
 
