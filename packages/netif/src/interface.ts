@@ -204,7 +204,7 @@ export class NetworkInterface implements Interface {
     )
   }
 
-  /** Works out the operational state anew, and tells of it when it changed (RFC 2863 §3.1.14 in Zephyr's terms). */
+  /** Works out the operational state anew, and tells of it when it changed (RFC 2863 §3.1.13 in Zephyr's terms). */
   #settleState(): void {
     const running = this.enabled && this.#carrier && this.#started === 'yes'
     if (running === this.running) return

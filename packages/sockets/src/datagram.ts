@@ -5,7 +5,7 @@ import { deferred, type Deferred } from '@favonius/clock'
 import { ANY4, ANY6, failure, isUnspecified } from '@favonius/inet'
 import { toAddress, toInterface, toPort, toText, type AddressFamily, type SocketAddress } from './address.ts'
 import { Memberships } from './groups.ts'
-import type { SocketsParts } from './layer.ts'
+import type { SocketsParts } from './parts.ts'
 import { bytesOf, destinationOf, hopsOf, ReceiveQueue, type Waiting } from './received.ts'
 import type { CallOptions, Datagram, DatagramMessage, GroupRequest, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
 

@@ -1,20 +1,11 @@
 /** The sockets of one stack. */
 
-import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, DropReason, Endpoint, Env, Ip, Netif, Udp } from '@favonius/contract'
+import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Udp } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import type { AddressFamily } from './address.ts'
 import { DatagramSocket, type BsdDatagramSocket } from './datagram.ts'
+import type { SocketsParts } from './parts.ts'
 import { StackDatagrams } from './seam.ts'
-
-/** What every socket of a stack stands on. */
-export interface SocketsParts {
-  readonly env: Env
-  readonly netif: Netif
-  readonly ip: Ip
-  readonly udp: Udp
-  readonly receiveBuffer: number
-  readonly drops: Readonly<Record<'queueFull' | 'busy' | 'no buffer' | 'unreachable', DropReason>>
-}
 
 /** `stack.sockets`. It is a `DatagramNet` too. */
 export interface Sockets extends DatagramNet {

@@ -7,7 +7,7 @@ import type {
 import { ANY4, ANY6, failure } from '@favonius/inet'
 import { toAddress, toInterface, toPort, toText } from './address.ts'
 import { Memberships } from './groups.ts'
-import type { SocketsParts } from './layer.ts'
+import type { SocketsParts } from './parts.ts'
 import { bytesOf } from './received.ts'
 
 /** The record that every `receive` is given: it reads from the packet that is being received when it is asked. */
