@@ -7,7 +7,7 @@ const test = suite('feature')
 
 /** Does not compile unless both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const same = <A, B>(_: Same<A, B>): void => {}
+const same = <A, B>(is: Same<A, B>): void => assert.ok(is)
 
 interface Ip { readonly kind: 'ip' }
 interface Names { resolve(name: string): string }
