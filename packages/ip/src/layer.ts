@@ -11,7 +11,7 @@ export class IpLayer implements Ip {
   readonly #unlisten: () => void
   readonly #routes: RouteTable
   /** By protocol number. */
-  readonly #transports: (Transport | undefined)[] = new Array<undefined>(256).fill(undefined)
+  readonly #transports: (Transport | undefined)[] = []
   #ipv4: NetworkLayer | undefined
   #ipv6: NetworkLayer | undefined
 

@@ -1,6 +1,6 @@
 import type { IpInfo, NetBuf } from '@favonius/contract'
-import { ConfigError } from '@favonius/kconfig'
 import { finish, fold, PROTOCOL_ICMPV6 } from '@favonius/inet'
+import { claim } from './claim.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import type { IcmpHandler, Ipv6 } from './ipv6.ts'
@@ -17,7 +17,7 @@ export class Icmp {
   readonly #pings: Ipv6Pings
   readonly #drops: Drops
   readonly #counters: Counters
-  readonly #handlers: (IcmpHandler | undefined)[] = new Array<IcmpHandler | undefined>(256).fill(undefined)
+  readonly #handlers = new Map<number, IcmpHandler>()
 
   constructor(layer: Layer, errors: Errors, pings: Ipv6Pings, drops: Drops, counters: Counters) {
     this.#layer = layer
@@ -25,16 +25,12 @@ export class Icmp {
     this.#pings = pings
     this.#drops = drops
     this.#counters = counters
-    this.#handlers[icmpTypes.echoRequest] = (packet, ip) => this.#echo(packet, ip)
-    this.#handlers[icmpTypes.echoReply] = (packet, ip) => this.#pings.reply(packet, ip)
+    this.#handlers.set(icmpTypes.echoRequest, (packet, ip) => this.#echo(packet, ip))
+    this.#handlers.set(icmpTypes.echoReply, (packet, ip) => this.#pings.reply(packet, ip))
   }
 
   register(type: number, handler: IcmpHandler): () => void {
-    if (this.#handlers[type] !== undefined) throw new ConfigError(`two features handle ICMPv6 type ${type}`)
-    this.#handlers[type] = handler
-    return () => {
-      if (this.#handlers[type] === handler) this.#handlers[type] = undefined
-    }
+    return claim(this.#handlers, type, handler, 'ICMPv6 type')
   }
 
   /** A message, header first. Takes the reference. */
@@ -47,7 +43,7 @@ export class Icmp {
       return iface.drop(packet, this.#drops.icmpChecksum)
     }
     const type = packet.dv.getUint8(packet.offset + ICMPV6.type)
-    const handler = this.#handlers[type]
+    const handler = this.#handlers.get(type)
     if (isError(type)) {
       if (!this.#errors.receive(packet, ip)) return iface.drop(packet, this.#drops.icmpQuote)
       if (handler === undefined) return packet.unref()

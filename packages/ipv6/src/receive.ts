@@ -5,8 +5,8 @@ import {
   IPV6, isLinkLocal, isLoopback, isMapped, isMulticast, isUnspecified, MutableAddress, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_FRAGMENT,
   PROTOCOL_HOP_BY_HOP, PROTOCOL_ICMPV6, PROTOCOL_NO_NEXT, PROTOCOL_ROUTING, pseudoSum,
 } from '@favonius/inet'
-import { ConfigError } from '@favonius/kconfig'
 import type { Addresses } from './addresses.ts'
+import { claim } from './claim.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import type { ExtensionHandler, OptionHandler } from './ipv6.ts'
@@ -58,8 +58,8 @@ export class Receiver {
   readonly #drops: Drops
   readonly #counters: Counters
   readonly #info: Info
-  readonly #extensions: (ExtensionHandler | undefined)[] = new Array<ExtensionHandler | undefined>(256).fill(undefined)
-  readonly #options: (OptionHandler | undefined)[] = new Array<OptionHandler | undefined>(256).fill(undefined)
+  readonly #extensions = new Map<number, ExtensionHandler>()
+  readonly #options = new Map<number, OptionHandler>()
   /** Position of the next-header field that named the header now looked at. */
   #namedAt = 0
 
@@ -72,15 +72,15 @@ export class Receiver {
     this.#counters = parts.counters
     this.#info = new Info(parts.layer)
     // RFC 2711 §2.1: it asks routers to look; a host has nothing more to do.
-    this.#options[OPTION_ROUTER_ALERT] = () => true
+    this.#options.set(OPTION_ROUTER_ALERT, () => true)
   }
 
   registerExtension(nextHeader: number, handler: ExtensionHandler): () => void {
-    return claim(this.#extensions, nextHeader, handler, 'next header')
+    return claim(this.#extensions, nextHeader, handler, 'IPv6 next header')
   }
 
   registerOption(type: number, handler: OptionHandler): () => void {
-    return claim(this.#options, type, handler, 'option')
+    return claim(this.#options, type, handler, 'IPv6 option')
   }
 
   /** A packet from a link, or looped back. Takes the reference. */
@@ -155,7 +155,7 @@ export class Receiver {
     let at = packet.network + IPV6.size
     let headers = 0
     this.#namedAt = packet.network + IPV6.nextHeader
-    while (isExtension(next) || this.#extensions[next] !== undefined) {
+    while (isExtension(next) || this.#extensions.has(next)) {
       if (++headers > MAX_EXTENSIONS) return iface.drop(packet, this.#drops.tooManyHeaders)
       if (end - at < EXTENSION.size) return iface.drop(packet, this.#drops.extension)
       info.protocol = next
@@ -182,7 +182,7 @@ export class Receiver {
   #extension(packet: NetBuf, at: number, end: number, kind: number, isFirst: boolean): number {
     const { iface } = this.#info
     const { dv } = packet
-    const handler = this.#extensions[kind]
+    const handler = this.#extensions.get(kind)
     if (handler !== undefined) {
       const size = handler(packet, at, this.#namedAt, this.#info)
       if (size >= 0) return size
@@ -243,7 +243,7 @@ export class Receiver {
           iface.drop(packet, this.#drops.tooManyHeaders)
           return false
         }
-        const handler = this.#options[type]
+        const handler = this.#options.get(type)
         if (handler === undefined ? !this.#unknown(packet, at, type) : !handler(packet, at, this.#info)) return false
       }
       at += size
@@ -269,14 +269,5 @@ export class Receiver {
   refuse(packet: NetBuf, why: 'port' | 'protocol'): void {
     if (why === 'protocol') this.#report(packet, problemCodes.nextHeader, this.#namedAt)
     else this.#errors.send(packet, icmpTypes.destinationUnreachable, unreachableCodes.port, 0)
-  }
-}
-
-/** Takes a place in a table that has one handler for each number. */
-function claim<H>(table: (H | undefined)[], number: number, handler: H, what: string): () => void {
-  if (table[number] !== undefined) throw new ConfigError(`two features handle IPv6 ${what} ${number}`)
-  table[number] = handler
-  return () => {
-    if (table[number] === handler) table[number] = undefined
   }
 }

@@ -128,7 +128,16 @@ export async function fuzz({ seed, frames }: { readonly seed: number; readonly f
     const frame = wire.buffers!.alloc(bytes.length, random.uint32() & 1 ? 64 : 0)
     assert.ok(frame, 'buffers have run out')
     last = bytes
-    frame.write(bytes)
+    const how = random.uint32()
+    // Some come in fragments, with all headers in the first; for some a device vouches, rightly or not.
+    const rest = bytes.length > 300 && how % 4 === 0 ? wire.buffers!.alloc(bytes.length) : undefined
+    const cut = rest === undefined ? bytes.length : 256 + how % 40
+    frame.write(bytes.subarray(0, cut))
+    if (rest !== undefined) {
+      rest.write(bytes.subarray(cut))
+      frame.append(rest)
+    }
+    if (how % 64 === 1) frame.checksum = 2
     injected++
     wire.sink!.frame(frame)
   }

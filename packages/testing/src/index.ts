@@ -7,4 +7,6 @@
 export { makeNamespace, type Namespace, type Ran, type Running } from './namespace.ts'
 export { suite } from './suite.ts'
 export { datagramConformance, type DatagramWorld } from './datagrams.ts'
+export { deviceConformance, type DeviceWorld } from './devices.ts'
+export { envConformance, type EnvWorld } from './envs.ts'
 export { peer, type PeerNeeds } from './peers.ts'
