@@ -65,6 +65,44 @@ async function ours(version: 4 | 6): Promise<Pair> {
   })
 }
 
+/** The same through BSD sockets, where each datagram is a promise on either side. */
+async function promised(size: number, ms: number): Promise<number> {
+  const wire = new EthernetSegment(system)
+  const [a, b] = await Promise.all([1, 2].map(async (host) => {
+    const stack = compose(system, ethernet(), ipv6(), udp(), sockets())
+    const eth0 = stack.netif.add(wire.device())
+    stack.ipv6.addAddress(eth0, `2001:db8::${host}/64`)
+    await eth0.up()
+    return stack
+  }))
+  const server = b!.sockets.socket('inet6', 'dgram')
+  await server.bind({ port: 4242 })
+  const client = a!.sockets.socket('inet6', 'dgram')
+  await client.connect({ address: '2001:db8::2', port: 4242 })
+  let received = 0
+  const hear = (async () => {
+    for (;;) {
+      await server.recv()
+      received++
+    }
+  })().catch(() => {}) // closed
+  const data = new Uint8Array(size)
+  const began = performance.now()
+  for (let sent = 0; performance.now() - began < ms; ) {
+    while (sent - received < 128) {
+      await client.send(data)
+      sent++
+    }
+    await turn()
+  }
+  const result = received / (performance.now() - began) * 1000
+  await a!.stop()
+  await b!.stop()
+  wire.stop()
+  await hear
+  return result
+}
+
 const kernel = (version: 4 | 6): Promise<Pair> => pairOn(`node:dgram, IPv${version}`, nodeDatagrams(), nodeDatagrams(), version === 4 ? '127.0.0.1' : '::1', () => {})
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
@@ -81,3 +119,8 @@ for (const size of [64, 1200]) {
   }
 }
 for (const pair of pairs) await pair.close()
+for (const size of [64, 1200]) {
+  const rates: number[] = []
+  for (let round = 0; round < ROUNDS; round++) rates.push(await promised(size, ROUND))
+  figure({ name: `favonius, IPv6, ${size} bytes, BSD sockets`, value: median(rates), unit: 'datagrams/s', note: 'a promise for each datagram, sent and received' })
+}

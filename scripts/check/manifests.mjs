@@ -48,12 +48,16 @@ for (const { folder, path, manifest } of packages) {
   expect(rootManifest.devDependencies[manifest.name] === 'workspace:*', 'the root must list it in devDependencies as workspace:*, so that tests and READMEs can import it')
 
   const declared = Object.keys(manifest.dependencies ?? {})
+  const peers = Object.keys(manifest.peerDependencies ?? {})
   const used = imported(folder)
-  for (const name of used) expect(declared.includes(name), `src imports ${name}: add it to dependencies`)
+  for (const name of used) expect(declared.includes(name) || peers.includes(name), `src imports ${name}: add it to dependencies`)
+  for (const name of peers) {
+    expect(used.includes(name) && manifest.peerDependencies[name] === 'workspace:^' && manifest.peerDependenciesMeta?.[name]?.optional === true,
+      `peer ${name} must be imported, workspace:^ and optional`)
+  }
   for (const name of declared) expect(used.includes(name), `dependencies has ${name}, which src does not import`)
   for (const name of declared) {
     if (name.startsWith('@favonius/')) expect(manifest.dependencies[name] === 'workspace:^', `${name} must be workspace:^`)
-
   }
   expect(Object.keys(manifest.devDependencies ?? {}).length === 0, 'development tools and what tests import belong in the root')
 }

@@ -2,7 +2,7 @@
 
 import type { Address, Clock, IcmpError, IpInfo, NetBuf, Transport } from '@favonius/contract'
 import {
-  copyAddress, IPV6, isLinkLocal, isMulticast, isUnspecified, MutableAddress, PROTOCOL_ICMPV6, readAddress,
+  copyAddress, IPV6, isLinkLocal, isMulticast, isUnspecified, MutableAddress, PROTOCOL_ICMPV6, readAddress, withZone,
 } from '@favonius/inet'
 import { TokenBucket } from '@favonius/ip'
 import type { Counters } from './drops.ts'
@@ -116,12 +116,13 @@ export class Errors {
     const { dv, offset: at, length } = packet
     if (length < IPV6.size) return
     packet.network = at
-    const source = readAddress(dv, at + IPV6.source, 6)
+    const zoned = (address: Address): Address => (isLinkLocal(address) ? withZone(address, packet.iface?.index ?? 0) : address)
+    const source = zoned(readAddress(dv, at + IPV6.source, 6))
     if (!this.#layer.owns(source)) return this.send(packet, icmpTypes.destinationUnreachable, unreachableCodes.address, 0)
     const upper = upperLayer(dv, at, at + length)
     const transport = upper && this.#transport(upper.protocol)
     if (upper === undefined || transport?.unreachable === undefined) return
-    const destination = readAddress(dv, at + IPV6.destination, 6)
+    const destination = zoned(readAddress(dv, at + IPV6.destination, 6))
     const error: IcmpError = { code: 'EHOSTUNREACH', message: 'address unreachable', from: source, mtu: undefined, hard: false }
     packet.pull(upper.at - at)
     transport.unreachable(error, packet, source, destination)

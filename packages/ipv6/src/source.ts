@@ -16,7 +16,8 @@ export interface SourceCandidate {
   readonly temporary?: boolean
 }
 
-interface Policy {
+/** A row of the policy table (RFC 6724 §2.1). */
+export interface Policy {
   readonly address: Address
   readonly length: number
   readonly precedence: number

@@ -72,6 +72,10 @@ export class NetworkInterface implements Interface {
   /** Carrier as the device last said; a device that says nothing has it. */
   #carrier = true
   #started: 'no' | 'starting' | 'yes' = 'no'
+  /** It is being removed, or was. */
+  #closed = false
+  /** The end of the device, once that has begun. */
+  #stopping: void | Promise<void>
   #wasFull = false
 
   constructor(shared: Shared, tally: Tally, parts: InterfaceParts) {
@@ -100,6 +104,7 @@ export class NetworkInterface implements Interface {
   // ---- states ----
 
   up(options: UpOptions = {}): Promise<void> {
+    if (this.#closed) return Promise.reject(failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`))
     if (!this.enabled) {
       this.enabled = true
       this.#shared.emit({ type: 'enabled', iface: this })
@@ -138,9 +143,13 @@ export class NetworkInterface implements Interface {
 
   /** Takes it down for good: the device is stopped. */
   async close(): Promise<void> {
+    this.#closed = true
     this.down()
-    if (this.#started !== 'no') await this.device?.stop()
-    this.#started = 'no'
+    if (this.#started !== 'no') {
+      this.#started = 'no'
+      this.#stopping = this.device?.stop()
+    }
+    await this.#stopping
   }
 
   hold(what: string): Hold {
@@ -186,13 +195,19 @@ export class NetworkInterface implements Interface {
       carrier: (up) => this.setCarrier(up),
       lost: (reason) => this.lose(this.#shared.lostReason(reason)),
     }
-    const begun = device.start(sink, this.#shared.netif.buffers)
+    let begun: void | Promise<void>
+    try {
+      begun = device.start(sink, this.#shared.netif.buffers)
+    } catch (error) {
+      begun = Promise.reject(error as Error)
+    }
     if (begun === undefined) {
       this.#started = 'yes'
       return
     }
     begun.then(
       () => {
+        if (this.#closed) return
         this.#started = 'yes'
         this.#settleState()
       },
@@ -302,7 +317,13 @@ export class NetworkInterface implements Interface {
   #ready(): void {
     const { device } = this
     if (device === undefined) return
-    for (let frame = this.#queue.peek(); frame !== undefined && device.transmit(frame); frame = this.#queue.peek()) this.#queue.shift()
+    // Out of the queue first: a device that finds its link gone says so from within transmit, and the queue is emptied.
+    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
+      if (device.transmit(frame)) continue
+      if (this.running) this.#queue.unshift(frame)
+      else this.drop(frame, this.#shared.drops.down)
+      break
+    }
     if (this.#wasFull && !this.#queue.full) {
       this.#wasFull = false
       this.#shared.emit({ type: 'ready', iface: this })
@@ -345,8 +366,9 @@ export class NetworkInterface implements Interface {
     if (frame.checksum === 1 && !this.offload.transmitChecksum) finishChecksum(frame)
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'out')
     if (this.#queue.length > 0 || !device.transmit(frame)) {
-      if (!this.#queue.push(frame)) {
-        this.drop(frame, drops.queueFull)
+      // The device may just have found its link gone.
+      if (!this.running || !this.#queue.push(frame)) {
+        this.drop(frame, this.running ? drops.queueFull : drops.down)
         return false
       }
       this.#wasFull = this.#queue.full

@@ -107,10 +107,12 @@ export class NetifLayer implements Netif {
   }
 
   async remove(iface: Interface): Promise<void> {
-    const at = this.#interfaces.findIndex((known) => known === iface)
-    if (at < 0) return
-    const known = this.#interfaces[at]!
+    const known = this.#interfaces.find((each) => each === iface)
+    if (known === undefined) return
     await known.close()
+    // Others may have gone meanwhile; so may this one.
+    const at = this.#interfaces.indexOf(known)
+    if (at < 0) return
     this.#interfaces.splice(at, 1)
     for (const entry of [...known.addresses]) known.removeAddress(entry)
     this.#emit({ type: 'removed', iface })

@@ -20,7 +20,8 @@ export const loopbackOptions = {
 
 const BATCH = 64
 
-class LoopbackDevice implements Device {
+/** What is transmitted is received. */
+export class LoopbackDevice implements Device {
   readonly medium = 'loopback'
   readonly address = NO_LINK_ADDRESS
   /** Nothing leaves memory, so that nothing need be summed. */

@@ -42,9 +42,11 @@ export class PacketRing {
     return true
   }
 
-  /** The oldest, still queued. */
-  peek(): NetBuf | undefined {
-    return this.#length ? this.#slots[this.#head] : undefined
+  /** Puts back what was taken last, so that it is the oldest again. There is room, unless something was added since. */
+  unshift(packet: NetBuf): void {
+    this.#head = (this.#head === 0 ? this.#slots.length : this.#head) - 1
+    this.#slots[this.#head] = packet
+    this.#length++
   }
 
   shift(): NetBuf | undefined {

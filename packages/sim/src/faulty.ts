@@ -13,15 +13,21 @@ export function faulty(device: Device, env: Env, { loss }: Faults): Device {
   if (!(loss >= 0 && loss <= 1)) throw new RangeError(`loss is ${loss}; it must be a share from 0 to 1`)
   const below = loss * 2 ** 32
   const lost = (): boolean => below > 0 && env.random.uint32() < below
+  /** The frame that was not lost, but refused: it will be tried again, and not put at risk again. */
+  let spared: NetBuf | undefined
   return {
     medium: device.medium,
     address: device.address,
     mtu: device.mtu,
     offload: device.offload,
     transmit(frame: NetBuf): boolean {
-      if (!lost()) return device.transmit(frame)
-      frame.unref()
-      return true
+      if (frame !== spared && lost()) {
+        frame.unref()
+        return true
+      }
+      const taken = device.transmit(frame)
+      spared = taken ? undefined : frame
+      return taken
     },
     start(sink: DeviceSink, buffers: BufferSource): void | Promise<void> {
       return device.start({

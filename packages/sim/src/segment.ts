@@ -120,6 +120,10 @@ export class EthernetSegment {
 
   /** A frame from one port to those it is for. False when too much is on the wire already. */
   readonly #carry = (from: Port, frame: NetBuf): boolean => {
+    if (!from.plugged || from.sink === undefined) {
+      frame.unref()
+      return true
+    }
     if (this.#deliveries.length >= IN_FLIGHT) {
       this.#refused = true
       return false
@@ -133,7 +137,7 @@ export class EthernetSegment {
     const group = (hi & 0x0100) !== 0
     const known = !group && this.#ports.some((port) => port.address.lo === lo && port.address.hi === hi)
     for (const port of this.#ports) {
-      if (port === from || !port.plugged || !from.plugged || port.sink === undefined) continue
+      if (port === from || !port.plugged || port.sink === undefined) continue
       if (known && (port.address.lo !== lo || port.address.hi !== hi)) continue
       if (this.#lossBelow > 0 && this.#env.random.uint32() < this.#lossBelow) lost++
       else if (first === undefined) first = port
@@ -145,10 +149,12 @@ export class EthernetSegment {
     return true
   }
 
+  /** One more hearer's own copy, from the hearer's own buffers. */
   #copy(frame: NetBuf, to: Port, now: Instant): void {
-    const copy = frame.clone()
-    if (copy === undefined) to.sink?.lost('no buffer')
-    else this.#put(copy, to, now)
+    const copy = to.buffers!.alloc(frame.total(), frame.headroom())
+    if (copy === undefined) return to.sink!.lost('no buffer')
+    for (let fragment: NetBuf | undefined = frame; fragment !== undefined; fragment = fragment.next) copy.write(fragment.view())
+    this.#put(copy, to, now)
   }
 
   #put(frame: NetBuf, to: Port, now: Instant): void {

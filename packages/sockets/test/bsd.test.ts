@@ -87,6 +87,20 @@ check('a host that is not there is EHOSTUNREACH', async ({ a }) => {
   assert.is(await code(socket.sendto(bytes('x'), { address: '2001:db9::1', port: 9 })), 'ENETUNREACH')
 })
 
+test('a link-local host that is not there is an error of the seam, with its zone', async () => {
+  const { net, a } = world()
+  const errors: string[] = []
+  await net.run(async () => {
+    await a.iface.up()
+    const socket = await a.stack.sockets.open({}, { receive() {}, error: (error) => void errors.push(`${error.code} ${error.message}`) })
+    socket.send(bytes('x'), { address: 'fe80::99%eth0', port: 9 })
+    await sleep(net.env, 4000)
+  })
+  assert.is(errors.length, 1)
+  assert.match(errors[0]!, /^EHOSTUNREACH .*fe80::99%eth0/)
+  await net.stop()
+})
+
 check('a connected socket hears its peer alone', async ({ a, b }) => {
   const server = b.stack.sockets.socket('inet6', 'dgram')
   await server.bind({ port: 7 })

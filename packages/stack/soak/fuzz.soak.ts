@@ -10,7 +10,8 @@ const test = suite('fuzz, for long', { timeout: 3_600_000 })
 
 for (let seed = 1; seed <= SEEDS; seed++) {
   test(`seed ${seed}, ${FRAMES} frames`, async () => {
-    await fuzz({ seed: 1000 + seed, frames: FRAMES })
+    // Every other one is short of buffers.
+    await fuzz({ seed: 1000 + seed, frames: FRAMES, ...(seed % 2 ? {} : { quota: 24 << 10 }) })
   })
 }
 

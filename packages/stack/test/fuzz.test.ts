@@ -15,6 +15,12 @@ test('200,000 mutated frames: nothing thrown, nothing leaked, every one accounte
   assert.ok(Object.keys(drops).length > 50, `${Object.keys(drops).length} reasons`)
 })
 
+test('a stack that is starved of buffers drops, and does no more than that', async () => {
+  const { drops, delivered } = await fuzz({ seed: 3, frames: 50_000, quota: 24 << 10 })
+  assert.ok(drops['device: no buffer']! > 100, `${drops['device: no buffer']} frames found no buffer`)
+  assert.ok(delivered > 1000, `${delivered} datagrams came through`)
+})
+
 test('the same seed gives the same end', async () => {
   assert.equal(await fuzz({ seed: 2, frames: 5000 }), await fuzz({ seed: 2, frames: 5000 }))
 })

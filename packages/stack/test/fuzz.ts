@@ -53,9 +53,16 @@ class Wire implements Device {
 }
 
 /** Reasons for which packets are dropped on their way down. The others end the way of one that came in. */
-const WAY_DOWN = /^(ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
+const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
 /** Layers that count a packet as received before they drop it. */
 const COUNTED = /^(arp|icmpv[46]|nd|sockets):/
+
+export interface FuzzOptions {
+  readonly seed: number
+  readonly frames: number
+  /** Bytes of buffers that the stack may hold; 4 MiB unless given. With little it is starved all the time. */
+  readonly quota?: number
+}
 
 export interface FuzzReport {
   readonly frames: number
@@ -65,11 +72,11 @@ export interface FuzzReport {
 }
 
 /** Feeds `frames` mutated frames to a stack. Throws, with the seed and the frame, when anything is not as it must be. */
-export async function fuzz({ seed, frames }: { readonly seed: number; readonly frames: number }): Promise<FuzzReport> {
+export async function fuzz({ seed, frames, quota = 4 << 20 }: FuzzOptions): Promise<FuzzReport> {
   const env = virtual({ seed })
   const { random } = env
   const stack = compose(
-    env, netbufIn(new Arena(), { quota: 4 << 20 }), ethernet(), ipv4(), ipv6({ maxNeighbors: MAX_NEIGHBORS }),
+    env, netbufIn(new Arena(), { quota }), ethernet(), ipv4(), ipv6({ maxNeighbors: MAX_NEIGHBORS }),
     udp({ maxPeers: MAX_PEERS }), sockets({ receiveBuffer: 16_384 }),
   )
   const { netif } = stack
@@ -122,15 +129,18 @@ export async function fuzz({ seed, frames }: { readonly seed: number; readonly f
   })
   let base = corpus(wire.sent.filter(Boolean).map((frame) => frame.slice(14)))
 
+  /** Frames that were made, and those of them for which there was a buffer. */
+  let made = 0
   let injected = 0
   let last: Bytes = new Uint8Array(0)
   const inject = (bytes: Bytes): void => {
-    const frame = wire.buffers!.alloc(bytes.length, random.uint32() & 1 ? 64 : 0)
-    assert.ok(frame, 'buffers have run out')
+    made++
     last = bytes
+    const frame = wire.buffers!.alloc(bytes.length, random.uint32() & 1 ? 64 : 0)
+    if (frame === undefined) return wire.sink!.lost('no buffer')
     const how = random.uint32()
     // Some come in fragments, with all headers in the first; for some a device vouches, rightly or not.
-    const rest = bytes.length > 300 && how % 4 === 0 ? wire.buffers!.alloc(bytes.length) : undefined
+    const rest = bytes.length > 300 && how % 4 === 0 ? wire.buffers!.alloc(bytes.length - 256) : undefined
     const cut = rest === undefined ? bytes.length : 256 + how % 40
     frame.write(bytes.subarray(0, cut))
     if (rest !== undefined) {
@@ -151,11 +161,15 @@ export async function fuzz({ seed, frames }: { readonly seed: number; readonly f
   }
 
   try {
-    while (injected < frames) {
-      for (let n = 0; n < BATCH && injected < frames; n++) inject(mutate(base, random))
+    while (made < frames) {
+      // Now and then the interface goes away for a while, and what waits with it.
+      const away = random.uint32() % 256 === 0
+      if (away) eth0.down()
+      for (let n = 0; n < BATCH && made < frames; n++) inject(mutate(base, random))
+      if (away) eth0.up({ timeout: Infinity }).catch(() => {}) // taken down again before it was up
       // Mostly a moment, now and then long enough for neighbours to be given up.
       env.advance(random.uint32() % 64 === 0 ? random.uint32() % 60_000 : random.uint32() % 20)
-      const turn = injected / BATCH
+      const turn = made / BATCH
       if (turn % 64 === 0) {
         check()
         for (const ear of ears) {
@@ -171,13 +185,13 @@ export async function fuzz({ seed, frames }: { readonly seed: number; readonly f
     const { drops, counters } = netif.statistics()
     const ended = Object.entries(drops).filter(([text]) => !WAY_DOWN.test(text) && !COUNTED.test(text)).reduce((n, [, times]) => n + times, 0)
     const count = (block: string): number => counters[block]!['recv']!
-    assert.is(ended + count('arp') + count('icmp') + count('udp') - copies, frames + looped, `not every frame is accounted for: ${JSON.stringify({ drops, counters, looped, copies })}`)
+    assert.is(ended + count('arp') + count('icmp') + count('udp') - copies, injected + looped, `not every frame is accounted for: ${JSON.stringify({ drops, counters, looped, copies })}`)
     await stack.stop()
     assert.is(netif.buffers.live, 0, 'buffers are live after stop')
     assert.is(env.armed, 0, 'timers are armed after stop')
     return { frames, sent: wire.frames, drops, delivered: count('udp') }
   } catch (error) {
-    if (error instanceof Error) error.message += `\nseed ${seed}, frame ${injected}, at ${env.clock.now()} ms: ${Buffer.from(last).toString('hex')}`
+    if (error instanceof Error) error.message += `\nseed ${seed}, frame ${made}, at ${env.clock.now()} ms: ${Buffer.from(last).toString('hex')}`
     throw error
   }
 }

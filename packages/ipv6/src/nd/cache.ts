@@ -62,7 +62,8 @@ export type NeighborInput =
   /** The interface (each of them when undefined) went down: what was learned of its link is forgotten; with `all`, STATIC entries too. */
   | { readonly type: 'flush'; readonly iface: Interface | undefined; readonly all?: boolean }
 
-type Failure = 'unreachable' | 'replaced' | 'evicted' | 'full' | 'flushed'
+/** Why a packet that waited for its neighbour's link address is given up. */
+export type ResolutionFailure = 'unreachable' | 'replaced' | 'evicted' | 'full' | 'flushed'
 
 /** What the cache wants done. */
 export type NeighborOutput =
@@ -70,7 +71,7 @@ export type NeighborOutput =
   /** The packet that waited may go. Its reference passes. */
   | { readonly do: 'release'; readonly neighbor: Neighbor; readonly packet: NetBuf }
   /** The packet cannot go: the neighbour does not answer, a newer packet took its place, or there is no room. Its reference passes. */
-  | { readonly do: 'fail'; readonly why: Failure; readonly iface: Interface; readonly address: Address; readonly packet: NetBuf }
+  | { readonly do: 'fail'; readonly why: ResolutionFailure; readonly iface: Interface; readonly address: Address; readonly packet: NetBuf }
   /** The entry is gone, or is a router no more: ways by it must be found anew (RFC 4861 §7.3.3). */
   | { readonly do: 'lost'; readonly why: 'unreachable' | 'not a router'; readonly neighbor: Neighbor }
 

@@ -30,7 +30,8 @@ const reasons = {
   redirect: ['nd: redirect not from the first hop', 'ipv6_nd.drop'],
 } as const
 
-interface Parts {
+/** What neighbour discovery stands on. */
+export interface NdParts {
   readonly netif: Netif
   readonly ip: Ip
   readonly ipv6: Ipv6
@@ -57,7 +58,7 @@ export class NeighborDiscovery implements Nd, Resolver {
   readonly #withdraw: (() => void)[]
   #watcher: TentativeWatcher | undefined
 
-  constructor(env: Env, { netif, ip, ipv6 }: Parts, options: Settings<typeof ndOptions>) {
+  constructor(env: Env, { netif, ip, ipv6 }: NdParts, options: Settings<typeof ndOptions>) {
     this.#env = env
     this.#ipv6 = ipv6
     this.#netif = netif

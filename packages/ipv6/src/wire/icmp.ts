@@ -51,7 +51,8 @@ export function isError(type: number): boolean {
   return type < 128
 }
 
-interface Meaning {
+/** What an error message means to the transport that it is about. */
+export interface Meaning {
   readonly code: IcmpError['code']
   readonly message: string
   readonly hard: boolean

@@ -1,0 +1,135 @@
+import * as assert from 'uvu/assert'
+import type { BufferPool, DeviceSink, NetBuf } from '@favonius/contract'
+import { virtual } from '@favonius/clock'
+import { Arena } from '@favonius/netbuf'
+import { suite } from '@favonius/testing'
+import { EthernetSegment, type SegmentOptions } from '../src/index.ts'
+
+const test = suite('simulated segment')
+
+/** Ports with pools of their own, and what each of them heard. */
+function wired(count: number, options: SegmentOptions = {}) {
+  const env = virtual({ seed: 3 })
+  const wire = new EthernetSegment(env, options)
+  const arena = new Arena({ chunkSize: 1 << 20 })
+  const ports = Array.from({ length: count }, () => {
+    const device = wire.device()
+    const buffers: BufferPool = arena.pool({ debug: true })
+    const heard: string[] = []
+    const lost: string[] = []
+    const sink: DeviceSink = {
+      frame(frame) {
+        heard.push(new TextDecoder().decode(frame.view().subarray(14)))
+        frame.unref()
+      },
+      ready() {},
+      carrier() {},
+      lost: (reason) => void lost.push(reason),
+    }
+    void device.start(sink, buffers)
+    return { device, buffers, heard, lost }
+  })
+  const frame = (from: (typeof ports)[number], to: number, text: string): NetBuf => {
+    const made = from.buffers.alloc(14 + text.length, 16)!
+    const at = made.add(14)
+    // A group when `to` is −1, else the port of that number, which may not be there.
+    made.dv.setUint16(at, to < 0 ? 0x0300 : 0x0200)
+    made.dv.setInt32(at + 2, to)
+    made.write(new TextEncoder().encode(text))
+    return made
+  }
+  return { env, wire, ports, frame }
+}
+
+test('a unicast frame goes to the port with that address, groups and strangers to all others', () => {
+  const { env, ports, frame } = wired(3)
+  const [a] = ports
+  for (const [to, text] of [[2, 'to b'], [-1, 'to all'], [9, 'to nobody known'], [1, 'to itself']] as const) a!.device.transmit(frame(a!, to, text))
+  while (env.step());
+  assert.equal(ports.map(({ heard }) => heard), [[], ['to b', 'to all', 'to nobody known'], ['to all', 'to nobody known']])
+})
+
+test('one hearer of a group gets the frame itself, each other a copy from its own buffers', () => {
+  const { env, ports, frame } = wired(4)
+  const [a, ...others] = ports
+  a!.device.transmit(frame(a!, -1, 'to all'))
+  assert.equal(ports.map(({ buffers }) => buffers.live), [1, 0, 1, 1])
+  while (env.step());
+  assert.equal(others.map(({ heard }) => heard), [['to all'], ['to all'], ['to all']])
+  assert.equal(ports.map(({ buffers }) => buffers.live), [0, 0, 0, 0])
+})
+
+test('a hearer without a buffer loses its copy, and nobody else\'s', () => {
+  const { env, wire, ports, frame } = wired(3)
+  const [a, b, c] = ports
+  const poor = wire.device()
+  const lost: string[] = []
+  void poor.start({ frame: () => assert.unreachable(), ready() {}, carrier() {}, lost: (reason) => void lost.push(reason) }, { alloc: () => undefined })
+  a!.device.transmit(frame(a!, -1, 'to all'))
+  while (env.step());
+  assert.equal([b!.heard, c!.heard, lost], [['to all'], ['to all'], ['no buffer']])
+  assert.equal(a!.lost, [], 'the sender lost nothing')
+  assert.is(a!.buffers.live, 0)
+})
+
+test('a frame that is on the wire when its hearer\'s cable is pulled is lost; latency is kept to the fraction', () => {
+  const { env, wire, ports, frame } = wired(2, { latency: 2.5 })
+  const [a, b] = ports
+  a!.device.transmit(frame(a!, 2, 'one'))
+  env.advance(2)
+  a!.device.transmit(frame(a!, 2, 'two'))
+  env.advance(0.49)
+  assert.equal(b!.heard, [])
+  env.advance(0.01)
+  assert.equal(b!.heard, ['one'])
+  wire.plug(b!.device, false)
+  env.advance(5)
+  wire.plug(b!.device, true)
+  a!.device.transmit(frame(a!, 2, 'three'))
+  env.advance(2.5)
+  assert.equal(b!.heard, ['one', 'three'])
+  assert.is(a!.buffers.live, 0)
+})
+
+test('what a device without a cable sends does not enter the segment', () => {
+  const { env, wire, ports, frame } = wired(2)
+  const [a, b] = ports
+  let entered = 0
+  wire.tap(() => { entered++ })
+  wire.plug(a!.device, false)
+  assert.ok(a!.device.transmit(frame(a!, 2, 'x')))
+  assert.is(entered, 0)
+  wire.plug(a!.device, true)
+  a!.device.transmit(frame(a!, 2, 'y'))
+  while (env.step());
+  assert.equal([entered, b!.heard], [1, ['y']])
+  assert.throws(() => wired(1).wire.plug(a!.device, false), /not on segment/)
+})
+
+test('loss strikes each hearer by itself, and its share is as asked', () => {
+  const { env, ports, wire, frame } = wired(3, { loss: 0.25 })
+  const [a, b, c] = ports
+  const noted: number[] = [0, 0, 0]
+  wire.tap((_frame, _now, lost) => { noted[lost]!++ })
+  for (let n = 0; n < 4000; n++) {
+    a!.device.transmit(frame(a!, -1, `${n}`))
+    if (n % 100 === 0) while (env.step());
+  }
+  while (env.step());
+  // 3000 ± 27 each; both lose one in sixteen: 250 ± 15.
+  for (const { heard } of [b!, c!]) assert.ok(Math.abs(heard.length - 3000) < 140, `${heard.length}`)
+  assert.ok(Math.abs(noted[2]! - 250) < 80, `${noted}`)
+  assert.is(8000 - noted[1]! - 2 * noted[2]!, b!.heard.length + c!.heard.length)
+  assert.is(a!.buffers.live, 0)
+})
+
+test('stop() frees what is on the wire', () => {
+  const { env, wire, ports, frame } = wired(3, { latency: 10 })
+  const [a] = ports
+  for (let n = 0; n < 5; n++) a!.device.transmit(frame(a!, -1, 'x'))
+  wire.stop()
+  assert.equal(ports.map(({ buffers }) => buffers.live), [0, 0, 0])
+  assert.is(env.armed, 0)
+})
+
+test.run()
