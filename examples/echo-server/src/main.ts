@@ -14,10 +14,14 @@ console.log(`waiting for datagrams at ${us.ipv4} and ${us.ipv6}, port ${ECHO_POR
 
 if (peer !== undefined) {
   const socket = peer.stack.sockets.socket('inet6', 'dgram')
+  socket.setsockopt('SO_RCVTIMEO', 1000)
   for (const address of [us.ipv6, us.ipv4]) {
-    for (const text of ['hello', 'is anybody there?']) await socket.sendto(new TextEncoder().encode(text), { address, port: ECHO_PORT })
+    for (const text of ['hello', 'is anybody there?']) {
+      await socket.sendto(new TextEncoder().encode(text), { address, port: ECHO_PORT })
+      const back = await socket.recv().catch(() => undefined)
+      console.log(`${peer.name} got back: ${back === undefined ? 'nothing within a second' : new TextDecoder().decode(back)}`)
+    }
   }
-  for (let n = 0; n < 4; n++) console.log(`${peer.name} got back: ${new TextDecoder().decode(await socket.recv())}`)
 } else {
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve)

@@ -1,0 +1,47 @@
+/** Each example on its embedded default, as a newcomer runs it: it ends by itself, and says what it should. */
+
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import { packets } from '@favonius/pcap'
+import { suite } from '@favonius/testing'
+
+const test = suite('examples', { timeout: 30_000 })
+
+const run = (name: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => new Promise((resolve) => {
+  const main = fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
+  const child = execFile(process.execPath, ['--import', 'tsx', '--conditions=@favonius/source', main, ...args], (error, stdout, stderr) => {
+    resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
+  })
+  child.stdin?.end()
+})
+
+test('all of them at once, each with its own end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'favonius-examples-'))
+  const pcap = join(folder, 'first.pcapng')
+  const [first, ping, server, client] = await Promise.all([
+    run('first-light', '--pcap', pcap),
+    run('ping', '--count', '3', '--interval', '0.05'),
+    run('echo-server'),
+    run('echo-client', '--count', '3'),
+  ])
+  assert.equal([first.code, ping.code, server.code, client.code], [0, 0, 0, 0], first.stderr + ping.stderr + server.stderr + client.stderr)
+  assert.is(first.stdout.match(/whole, after/g)!.length, 6)
+  assert.ok([...packets(readFileSync(pcap))].length > 20)
+  assert.match(ping.stdout, /3 sent, 3 received, 0% lost/)
+  assert.is(server.stdout.match(/got back: hello/g)!.length, 2)
+  assert.is(client.stdout.match(/3 of 3 came back whole/g)!.length, 2)
+  rmSync(folder, { recursive: true })
+})
+
+test('a command line that is wrong ends with 2 and says what is right', async () => {
+  const [drop, option] = await Promise.all([run('ping', '--drop', '200%'), run('echo-client', '--nonsense')])
+  assert.equal([drop.code, option.code], [2, 2])
+  assert.match(drop.stderr, /--drop 200%: give a share from 0 to 1[^]*usage:/)
+  assert.match(option.stderr, /nonsense[^]*usage:/)
+})
+
+test.run()
