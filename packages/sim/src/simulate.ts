@@ -1,6 +1,5 @@
 /** A network in a test: nodes, segments, one virtual clock, one seed. */
 
-import { writeFileSync } from 'node:fs'
 import type { Interface, Netif } from '@favonius/contract'
 import { virtual, type RunOptions, type VirtualEnv } from '@favonius/clock'
 import type { AllOf, AnyFeature } from '@favonius/kconfig'
@@ -105,9 +104,12 @@ export class Simulation {
     return whole
   }
 
-  /** Writes every frame so far to a pcapng file. */
+  /** Writes every frame so far to a pcapng file. For Node, Bun and Deno; where there are no files, `captured` gives the bytes. */
   capture(path: string): void {
-    writeFileSync(path, this.captured())
+    // Not an import: a browser has no such module, and would not load this one.
+    const files = globalThis.process?.getBuiltinModule('node:fs')
+    if (files === undefined) throw new Error('there are no files here: captured() gives the bytes of the capture')
+    files.writeFileSync(path, this.captured())
   }
 
   /** Stops every node and frees what is on the wires. Throws when a node still holds buffers: that is a leak. */
