@@ -28,7 +28,10 @@ export interface Device {
   /** Largest payload of a frame in bytes, without the link header (1500 for Ethernet). */
   readonly mtu: number
   readonly offload: Offload
-  /** Takes the frame and its reference: true. Not now: false, the caller still owns it, and `ready()` follows. */
+  /**
+   * Takes the frame and its reference: true. Not now: false, the caller still owns it, and `ready()` follows. Before `start` and
+   * after `stop` nothing leaves, whichever it answers.
+   */
   transmit(frame: NetBuf): boolean
   /** Begins to deliver. Called once, with the pool that received frames are to be allocated from. */
   start(sink: DeviceSink, buffers: BufferSource): void | Promise<void>

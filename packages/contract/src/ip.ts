@@ -77,8 +77,11 @@ export interface Transport {
   /**
    * An ICMP error quotes a packet of ours. `quoted` begins with as much of its transport header as was quoted and is
    * borrowed until the call returns; `source` (ours) and `destination` are those of the quoted packet.
+   *
+   * False when no flow of ours has sent it: the error is a lie, is dropped, and nobody else believes it. True when one has. Who cannot
+   * tell returns nothing.
    */
-  unreachable?(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): void
+  unreachable?(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): boolean | void
 }
 
 /** How to ping. */

@@ -206,11 +206,11 @@ export class Addresses {
   #prepare(iface: Interface): void {
     if (iface.mtu < MINIMUM_MTU || this.#ready.has(iface)) return
     this.#ready.add(iface)
+    if (iface.l2.flags.multicast) this.#groups.join(iface, withZone(ALL_NODES, iface.index))
     if (iface.medium === 'loopback') {
       if (!this.find(LOOPBACK6, iface)) this.add(iface, { address: LOOPBACK6, prefixLength: 128 })
       return
     }
-    if (iface.l2.flags.multicast) this.#groups.join(iface, withZone(ALL_NODES, iface.index))
     if (iface.addresses.some((entry) => entry.address.family === 6 && isLinkLocal(entry.address))) return
     const { random } = this.#env
     // A random identifier has the local bit clear, as RFC 7136 allows and tcpdump's readers expect.

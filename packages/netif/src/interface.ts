@@ -75,7 +75,7 @@ export class NetworkInterface implements Interface {
   /** It is being removed, or was. */
   #closed = false
   /** The end of the device, once that has begun. */
-  #stopping: void | Promise<void>
+  #stopping: void | Promise<void> = undefined
   #wasFull = false
 
   constructor(shared: Shared, tally: Tally, parts: InterfaceParts) {

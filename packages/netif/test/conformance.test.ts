@@ -1,14 +1,16 @@
 import { virtual } from '@favonius/clock'
+import type { Device, Env } from '@favonius/contract'
 import { Arena } from '@favonius/netbuf'
-import { deviceConformance } from '@favonius/testing'
+import { deviceConformance, type DeviceWorld } from '@favonius/testing'
 import { LoopbackDevice } from '../src/loopback.ts'
+import { cable } from './cable.ts'
 
-deviceConformance('loopback', async () => {
+const world = (make: (env: Env) => readonly [device: Device, other: Device]) => async (): Promise<DeviceWorld> => {
   const env = virtual()
-  const device = new LoopbackDevice(env, 65_535)
+  const [device, other] = make(env)
   return {
     device,
-    other: device,
+    other,
     buffers: new Arena().pool({ debug: true }),
     byReference: true,
     refuses: true,
@@ -21,4 +23,10 @@ deviceConformance('loopback', async () => {
     run: (body) => body(),
     stop: async () => {},
   }
-})
+}
+
+deviceConformance('loopback', world((env) => {
+  const device = new LoopbackDevice(env, 65_535)
+  return [device, device]
+}))
+deviceConformance('the cable of our own tests', world((env) => cable(env)))

@@ -242,16 +242,30 @@ export function envConformance(name: string, make: () => EnvWorld): void {
     }
   })
 
-  test('bytes are spread evenly', () => {
+  test('bytes are spread evenly, and do not follow from those before them', () => {
     const { random } = make().env
-    for (const length of [3, 64, 65_536]) {
-      const counts = new Array<number>(256).fill(0)
-      for (let left = 65_536; left > 0; left -= length) for (const byte of random.fill(new Uint8Array(length))) counts[byte]!++
-      const total = counts.reduce((sum, n) => sum + n, 0)
-      const mean = total / 256
+    const even = (counts: readonly number[], what: string): void => {
+      const mean = counts.reduce((sum, n) => sum + n, 0) / 256
       // Pearson's χ² with 255 degrees of freedom: 255 ± 23, and outside of these bounds in one run of many millions.
       const chi = counts.reduce((sum, n) => sum + (n - mean) ** 2 / mean, 0)
-      assert.ok(chi > 120 && chi < 420, `χ² of bytes filled ${length} at a time is ${chi}`)
+      assert.ok(chi > 120 && chi < 420, `χ² of ${what} is ${chi}`)
+    }
+    for (const length of [3, 64, 65_536]) {
+      const bytes = new Array<number>(256).fill(0)
+      /** Of one byte's upper half and the next one's lower half, and the other way round. */
+      const joints = [new Array<number>(256).fill(0), new Array<number>(256).fill(0)] as const
+      for (let left = 65_536; left > 0; left -= length) {
+        const filled = random.fill(new Uint8Array(length))
+        for (const [i, byte] of filled.entries()) {
+          bytes[byte]!++
+          const next = filled[i + 1]
+          if (next === undefined) continue
+          joints[0][(byte & 0xf0) | (next & 15)]!++
+          joints[1][((byte & 15) << 4) | next >>> 4]!++
+        }
+      }
+      even(bytes, `bytes, ${length} at a time`)
+      for (const joint of joints) even(joint, `halves of neighbours, ${length} at a time`)
     }
   })
 

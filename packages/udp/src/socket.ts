@@ -1,9 +1,12 @@
 /** One UDP socket: what is bound to a port. Sockets with promises and options for people are in `@favonius/sockets`. */
 
 import type { Address, Interface, NetBuf, Peer, Route, RouteOptions, Sent, UdpBinding, UdpSink, UdpSocket } from '@favonius/contract'
-import { fold, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
+import { fold, PROTOCOL_UDP, sameAddress, scopeOf } from '@favonius/inet'
 import { at, HEADER, MAX_PAYLOAD } from './wire.ts'
 import type { UdpLayer } from './layer.ts'
+
+/** RFC 4291 §2.7. Addresses up to this scope mean something in their zone alone. */
+const LINK_LOCAL_SCOPE = 2
 
 /** A bound port. */
 export class BoundSocket implements UdpSocket {
@@ -43,7 +46,7 @@ export class BoundSocket implements UdpSocket {
     if (route === undefined || !route.valid()) {
       const layer = this.#layer.ip.layer(peer.ip.family)
       if (layer === undefined) return undefined
-      route = layer.route(peer.ip, this.#options(layer.isMulticast(peer.ip)))
+      route = layer.route(peer.ip, this.#options(peer.ip, layer.isMulticast(peer.ip)))
       if (route === undefined) return undefined
       if (this.#routes.size >= this.#layer.maxPeers) this.#routes.clear()
       this.#routes.set(peer, route)
@@ -53,11 +56,13 @@ export class BoundSocket implements UdpSocket {
     return route
   }
 
-  #options(multicast: boolean): RouteOptions {
+  #options(to: Address, multicast: boolean): RouteOptions {
+    // RFC 3493 §3.3: the zone of a link-local group says more than IPV6_MULTICAST_IF, which serves those that name none.
+    const zoned = to.zone !== 0 && scopeOf(to) <= LINK_LOCAL_SCOPE
     const any = this.address.w0 === 0 && this.address.w1 === 0 && this.address.w3 === 0
     return {
       protocol: PROTOCOL_UDP,
-      iface: this.iface ?? (multicast ? this.multicastInterface : undefined),
+      iface: this.iface ?? (multicast && !zoned ? this.multicastInterface : undefined),
       source: any ? undefined : this.address,
       hopLimit: multicast ? this.multicastHopLimit : this.hopLimit,
       trafficClass: this.trafficClass,
