@@ -17,7 +17,8 @@ const quiet = ['--no-audit', '--no-fund', '--prefer-offline']
 const commands = {
   node: () => [process.execPath, ['main.mjs']],
   bun: () => [join(cache, 'node_modules', '.bin', 'bun'), ['main.mjs']],
-  deno: () => [join(cache, 'node_modules', '.bin', 'deno'), ['run', '--no-prompt', '--quiet', 'main.mjs']],
+  // Nothing is permitted but the loopback address: a protocol needs no more, and would fail here if it did.
+  deno: () => [join(cache, 'node_modules', '.bin', 'deno'), ['run', '--no-prompt', '--quiet', '--allow-net=127.0.0.1', 'main.mjs']],
 }
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(commands)

@@ -34,6 +34,8 @@ class NodeDatagramSocket implements DatagramSocket {
   readonly #iface: string | undefined
   readonly #endpoints = new Map<string, Endpoint>()
   #local: Endpoint | undefined
+  /** Bytes that Node has and the kernel has not. Counted here: Deno's sockets do not tell. */
+  #waiting = 0
 
   constructor(socket: Socket, family: 4 | 6, sink: DatagramSink, iface: string | undefined) {
     this.#socket = socket
@@ -71,9 +73,11 @@ class NodeDatagramSocket implements DatagramSocket {
     port(to.port, 1)
     if (data.length > MAX_PAYLOAD) throw failure('EMSGSIZE', `${data.length} bytes are more than a datagram carries (${MAX_PAYLOAD})`)
     if (family === 6 && this.#family === 4) throw failure('EINVAL', `${to.address} is an IPv6 address, and the socket is bound to an IPv4 one`)
-    if (this.#socket.getSendQueueSize() > SEND_QUEUE) return false
+    if (this.#waiting > SEND_QUEUE) return false
+    this.#waiting += data.length
     // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
     this.#socket.send(Buffer.from(data), to.port, family === 4 && this.#family === 6 ? `::ffff:${to.address}` : to.address, (error) => {
+      this.#waiting -= data.length
       if (error && this.#local !== undefined) this.#sink.error?.(Object.assign(error, { code: (error as { code?: string }).code ?? 'EIO' }))
     })
     return true
