@@ -20,6 +20,8 @@ export interface L2 {
   readonly name: string
   readonly medium: Medium
   readonly flags: L2Flags
+  /** Bytes by which a frame may be longer than headroom and MTU together: the tag of a VLAN above. None unless given. */
+  readonly tagRoom?: number
   /** Bytes of link header to leave before a network packet. */
   headroom(iface: Interface): number
   /**
@@ -188,6 +190,8 @@ export interface VirtualOptions {
   readonly address: LinkAddress
   readonly mtu: number
   readonly offload?: Offload
+  /** The interface that carries its frames: it is `full` when that one is. */
+  readonly lower?: Interface
 }
 
 /** Which interface serves when none is chosen: NET_DEFAULT_IF_*. */

@@ -8,6 +8,8 @@ export class EthernetL2 implements L2 {
   readonly name = 'ethernet'
   readonly medium = 'ethernet'
   readonly flags = { multicast: true, promiscuous: true, pointToPoint: false }
+  /** IEEE 802.3 §3.2.7: a frame with a VLAN tag may be longer by the tag. */
+  readonly tagRoom = 4
   readonly #drops
   /** The group that was mapped last: packets to one group come in runs. */
   #mapped: LinkAddress = ETHERNET_BROADCAST

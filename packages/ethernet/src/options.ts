@@ -23,3 +23,14 @@ export const arpOptions = {
     help: 'Milliseconds until a neighbour that is in use is asked again, by unicast (RFC 1122 §2.3.2.1). Ours; Zephyr asks never again.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `vlan()`. */
+export const vlanOptions = {
+  maxVlans: {
+    symbol: 'CONFIG_NET_VLAN_COUNT',
+    type: 'int',
+    default: 255,
+    range: [1, 255],
+    help: 'VLANs over all interfaces. Nothing is set aside for them, so it is the most there may be; Zephyr, whose tables it sizes, has 1.',
+  },
+} as const satisfies Options

@@ -20,7 +20,7 @@ export class Wire implements Device {
   readonly address = OURS
   readonly mtu = 1500
   readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
-  readonly sent: { readonly to: string; readonly type: number; readonly arp: ArpPacket | undefined; readonly text: string }[] = []
+  readonly sent: { readonly to: string; readonly type: number; readonly arp: ArpPacket | undefined; readonly text: string; readonly bytes: Uint8Array<ArrayBuffer> }[] = []
   sink: DeviceSink | undefined
 
   transmit(frame: NetBuf): boolean {
@@ -28,7 +28,7 @@ export class Wire implements Device {
     const type = dv.getUint16(frame.offset + 12)
     const arp = type === ETHERTYPE_ARP ? readArp(dv, frame.offset + HEADER, frame.length - HEADER) : undefined
     const to = [...frame.view().subarray(0, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
-    this.sent.push({ to, type, arp: arp && 'malformed' in arp ? undefined : arp, text: new TextDecoder().decode(frame.view().subarray(HEADER)) })
+    this.sent.push({ to, type, arp: arp && 'malformed' in arp ? undefined : arp, text: new TextDecoder().decode(frame.view().subarray(HEADER)), bytes: frame.view().slice() })
     frame.unref()
     return true
   }
@@ -57,8 +57,8 @@ export async function world(options: Partial<ConstructorParameters<typeof ArpTab
   const entry: InterfaceAddress = { address: our, prefixLength: 24, origin: 'manual', state: 'preferred', preferredUntil: Infinity, validUntil: Infinity }
   iface.addAddress(entry)
   await iface.up()
-  const packet = (text: string): NetBuf => {
-    const made = buffers.alloc(text.length, HEADER)!
+  const packet = (text: string, headroom = HEADER): NetBuf => {
+    const made = buffers.alloc(text.length, headroom)!
     made.write(new TextEncoder().encode(text))
     made.protocol = ETHERTYPE_IPV4
     return made

@@ -44,6 +44,7 @@ export interface InterfaceParts {
   readonly mtu: number
   readonly device?: Device
   readonly offload?: Offload
+  readonly lower?: Interface
 }
 
 /** The interface itself. Made by `netif.add` and `netif.addVirtual`. */
@@ -65,6 +66,7 @@ export class NetworkInterface implements Interface {
   readonly #shared: Shared
   readonly #tally: Tally
   readonly #queue: PacketRing
+  readonly #lower: Interface | undefined
   readonly #joined: number[] = []
   readonly #waiters = new Set<Waiter>()
   readonly #holds = new Set<Hold>()
@@ -82,6 +84,7 @@ export class NetworkInterface implements Interface {
     this.#shared = shared
     this.#tally = tally
     this.#queue = new PacketRing(shared.transmitQueue)
+    this.#lower = parts.lower
     this.index = parts.index
     this.name = parts.name
     this.medium = parts.medium
@@ -98,7 +101,7 @@ export class NetworkInterface implements Interface {
   }
 
   get full(): boolean {
-    return this.#queue.full
+    return this.#lower === undefined ? this.#queue.full : this.#lower.full
   }
 
   // ---- states ----
@@ -359,7 +362,7 @@ export class NetworkInterface implements Interface {
       return false
     }
     const size = frame.total()
-    if (size > this.mtu + this.headroom) {
+    if (size > this.mtu + this.headroom + (this.l2.tagRoom ?? 0)) {
       this.drop(frame, drops.tooLong)
       return false
     }

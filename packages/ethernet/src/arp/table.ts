@@ -13,7 +13,7 @@
  * again, is RFC 1122's advice.
  */
 
-import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
+import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, Medium, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
 import type { arpOptions } from '../options.ts'
@@ -67,19 +67,20 @@ class Entry implements ArpNeighbor {
 export interface ArpParts {
   readonly env: Env
   readonly netif: Netif
+  /** Whose medium it resolves on: its own interfaces, and those above them, as VLANs are. */
   readonly l2: L2
   /** Who is told of a packet for which no one answered; nobody, unless it is given. */
   readonly ip: Ip | undefined
   readonly options: Settings<typeof arpOptions>
 }
 
-/** ARP on every interface of one link layer. `arp()` makes one; so does whoever wires a stack by hand. */
+/** ARP on every interface of one medium. `arp()` makes one; so does whoever wires a stack by hand. */
 export class ArpTable implements Arp, Resolver {
   readonly #entries: Entry[] = []
   readonly neighbors: readonly ArpNeighbor[] = this.#entries
   readonly #env: Env
   readonly #netif: Netif
-  readonly #l2: L2
+  readonly #medium: Medium
   readonly #ip: Ip | undefined
   readonly #options: Settings<typeof arpOptions>
   readonly #timer: Timer
@@ -91,7 +92,7 @@ export class ArpTable implements Arp, Resolver {
   constructor({ env, netif, l2, ip, options }: ArpParts) {
     this.#env = env
     this.#netif = netif
-    this.#l2 = l2
+    this.#medium = l2.medium
     this.#ip = ip
     this.#options = options
     this.#timer = env.clock.timer((now) => this.#tick(now))
@@ -108,7 +109,7 @@ export class ArpTable implements Arp, Resolver {
       netif.registerProtocol(ETHERTYPE_ARP, (iface, packet) => this.#receive(iface, packet)),
       netif.registerResolver(4, l2.medium, this),
       netif.listen((event) => {
-        if (event.iface.l2 !== l2) return
+        if (event.iface.medium !== this.#medium) return
         if (event.type === 'up') for (const { address } of event.iface.addresses) this.#announce(event.iface, address)
         else if (event.type === 'address-added') this.#announce(event.iface, event.entry.address)
         else if (event.type === 'down' || event.type === 'removed') this.flush(event.iface)
@@ -217,7 +218,7 @@ export class ArpTable implements Arp, Resolver {
   #receive(iface: Interface, packet: NetBuf): void {
     iface.count(this.#counters.recv)
     const arp = readArp(packet.dv, packet.offset, packet.length)
-    if (iface.l2 !== this.#l2 || 'malformed' in arp) return iface.drop(packet, this.#drops.malformed)
+    if (iface.medium !== this.#medium || 'malformed' in arp) return iface.drop(packet, this.#drops.malformed)
     if ((arp.senderLink.hi >> 8 & GROUP_BIT) !== 0 || sameLink(arp.senderLink, UNKNOWN)) return iface.drop(packet, this.#drops.sender)
     packet.unref()
     this.#handle(iface, arp)
@@ -249,7 +250,7 @@ export class ArpTable implements Arp, Resolver {
     entry.due = this.#env.clock.now() + this.#options.reachableTime
     const { parked } = entry
     entry.parked = undefined
-    if (parked !== undefined) this.#l2.send(entry.iface, parked, link)
+    if (parked !== undefined) entry.iface.l2.send(entry.iface, parked, link)
   }
 
   /** RFC 5227 §2.4(c): tell of the conflict, and claim the address once more, but not for ever. */
@@ -274,6 +275,6 @@ export class ArpTable implements Arp, Resolver {
     if (packet === undefined) return
     packet.protocol = ETHERTYPE_ARP
     writeArp(arp, packet.dv, packet.add(LENGTH))
-    if (this.#l2.send(iface, packet, to)) iface.count(this.#counters.sent)
+    if (iface.l2.send(iface, packet, to)) iface.count(this.#counters.sent)
   }
 }
