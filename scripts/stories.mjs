@@ -11,6 +11,9 @@
 /** What a stack for a protocol must never bring along. */
 const edgesAndTools = ['tap', 'node', 'pcap', 'sim', 'testing'].map((name) => `packages/${name}/**`).concat('**/node_modules/**')
 
+/** Parts of the network layers that come only when they are asked for: fragments, path MTU discovery. */
+const askedFor = ['packages/ipv{4,6}/src/{fragments,pmtu}/**', 'packages/ip/src/{reassembly,datagram,cut,pathmtu}.ts']
+
 /** A program in which two stacks on a wire in memory exchange a datagram, in real time. `imports` gives `ethernet` and `ip`. */
 const exchange = (version, imports) => `
       import { compose } from '@favonius/stack'
@@ -88,7 +91,7 @@ export const stories = [
       import { ipv6 } from '@favonius/ipv6/bare'
       export const stack = (env) => compose(env, ipv6())`,
     budget: 24_000,
-    forbidden: [...edgesAndTools, 'packages/ipv6/src/nd/**', 'packages/ipv6/src/dad/**', 'packages/ipv6/src/wire/nd.ts', 'packages/ipv4/**', 'packages/ethernet/**', 'packages/udp/**'],
+    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv6/src/nd/**', 'packages/ipv6/src/dad/**', 'packages/ipv6/src/wire/nd.ts', 'packages/ipv4/**', 'packages/ethernet/**', 'packages/udp/**'],
     program: `
       import { compose } from '@favonius/stack'
       import { system } from '@favonius/clock'
@@ -108,7 +111,7 @@ export const stories = [
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv6(), udp(), sockets())`,
     budget: 37_200,
-    forbidden: [...edgesAndTools, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**'],
+    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(6, `
       import { ethernet } from '@favonius/ethernet/bare'
       import { ipv6 as ip } from '@favonius/ipv6'`),
@@ -124,7 +127,7 @@ export const stories = [
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv4(), udp(), sockets())`,
     budget: 32_000,
-    forbidden: [...edgesAndTools, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
+    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(4, `
       import { ethernet } from '@favonius/ethernet'
       import { ipv4 as ip } from '@favonius/ipv4'`),

@@ -13,7 +13,12 @@ import { ipOptions } from './options.ts'
 
 export { IpLayer } from './layer.ts'
 export { TokenBucket } from './bucket.ts'
+export { claim } from './claim.ts'
 export { Pings, type PingParts } from './ping.ts'
+export { Reassembly, reassemblyDrops, type ReassemblyDrops, type ReassemblyLimits } from './reassembly.ts'
+export { type Datagram } from './datagram.ts'
+export { cut, sendAll } from './cut.ts'
+export { PathMtuCache, type PathMtuEntry, type PathMtuLimits } from './pathmtu.ts'
 export { ipOptions } from './options.ts'
 export type { NewRoute } from './routes.ts'
 

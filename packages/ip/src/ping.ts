@@ -60,9 +60,9 @@ export class Pings {
     return this.#underWay.get(identifier)?.reply(sequence, from) ?? false
   }
 
-  /** An error quotes a request that went to `destination`: nobody need wait for its reply. */
-  unreachable(identifier: number, sequence: number, destination: Address): void {
-    this.#underWay.get(identifier)?.unreachable(sequence, destination)
+  /** An error quotes a request that went to `destination`: nobody need wait for its reply. False when none of ours did. */
+  unreachable(identifier: number, sequence: number, destination: Address): boolean {
+    return this.#underWay.get(identifier)?.unreachable(sequence, destination) ?? false
   }
 
   stop(): void {
@@ -124,9 +124,11 @@ class Ping {
     return true
   }
 
-  unreachable(sequence: number, destination: Address): void {
+  unreachable(sequence: number, destination: Address): boolean {
     const i = this.#indexOf(sequence)
-    if (this.#sentAt[i] !== undefined && sameAddress(destination, this.#target.to)) this.#settle(i)
+    const known = this.#sentAt[i] !== undefined && sameAddress(destination, this.#target.to)
+    if (known) this.#settle(i)
+    return known
   }
 
   /** Sequence numbers are 16 bits wide: of all requests with this one, the last that was sent. */

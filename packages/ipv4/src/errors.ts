@@ -7,7 +7,7 @@ import { TokenBucket } from '@favonius/ip'
 import type { Counters } from './drops.ts'
 import { message, sendMessage } from './message.ts'
 import { ALWAYS_ACCEPTED, headerSize, MINIMUM_MTU, OFFSET_BITS } from './wire/header.ts'
-import { ICMP, icmpTypes, isQuery, meaningOf, plateauBelow, unreachableCodes } from './wire/icmp.ts'
+import { ICMP, icmpTypes, isQuery, meaningOf, nextHopMtu, unreachableCodes } from './wire/icmp.ts'
 
 /** What errors are made with. */
 export interface ErrorParts {
@@ -87,7 +87,7 @@ export class Errors {
 
   /**
    * An error message, header first, whose checksum is right: told to the transport that sent what it quotes. False when it
-   * quotes nothing that we sent, or too little to tell. Borrows the packet.
+   * quotes nothing that we sent, as far as we or the transport know, or too little to tell. Borrows the packet.
    */
   receive(packet: NetBuf, ip: IpInfo): boolean {
     const { dv, offset, length } = packet
@@ -99,8 +99,7 @@ export class Errors {
     const meaning = meaningOf(type, code)
     if (meaning === undefined) return false
     const tooLong = type === icmpTypes.destinationUnreachable && code === unreachableCodes.fragmentationNeeded
-    const said = dv.getUint16(offset + ICMP.mtu) || plateauBelow(dv.getUint16(at + IPV4.totalLength))
-    const mtu = tooLong ? Math.max(said, MINIMUM_MTU) : undefined
+    const mtu = tooLong ? Math.max(nextHopMtu(dv, offset, dv.getUint16(at + IPV4.totalLength)), MINIMUM_MTU) : undefined
     return this.#tell(packet, at, end, { ...meaning, from: copyAddress(ip.source), mtu })
   }
 
@@ -125,8 +124,8 @@ export class Errors {
     if (transport?.unreachable === undefined) return true
     const moved = at + size - packet.offset
     packet.pull(moved)
-    transport.unreachable(error, packet, source, readAddress(dv, at + IPV4.destination, 4))
+    const known = transport.unreachable(error, packet, source, readAddress(dv, at + IPV4.destination, 4))
     packet.push(moved)
-    return true
+    return known !== false
   }
 }

@@ -1,10 +1,12 @@
 import type { Address, BufferPool, IcmpError, IpInfo, NetBuf, NetworkLayer, Transport } from '@favonius/contract'
 import { isLinkLocal, PROTOCOL_ICMP } from '@favonius/inet'
+import { claim } from '@favonius/ip'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
+import type { IcmpHandler } from './ipv4.ts'
 import { message, sendMessage } from './message.ts'
 import type { Ipv4Pings } from './ping.ts'
-import { ICMP, icmpTypes } from './wire/icmp.ts'
+import { ICMP, icmpTypes, isError } from './wire/icmp.ts'
 
 /** What ICMP is made with. */
 export interface IcmpParts {
@@ -21,31 +23,38 @@ export interface IcmpParts {
 /** ICMP, RFC 792: the transport of protocol 1. Redirects are not followed: a host that does can be led anywhere. */
 export class Icmp implements Transport {
   readonly #parts: IcmpParts
+  readonly #handlers = new Map<number, IcmpHandler>()
 
   constructor(parts: IcmpParts) {
     this.#parts = parts
+    this.#handlers.set(icmpTypes.echoRequest, (packet, ip) => this.#echo(packet, ip))
+    this.#handlers.set(icmpTypes.echoReply, (packet, ip) => parts.pings.reply(packet, ip))
+  }
+
+  register(type: number, handler: IcmpHandler): () => void {
+    return claim(this.#handlers, type, handler, 'ICMP type')
   }
 
   /** A message, header first. Takes the reference. */
   receive(packet: NetBuf, ip: IpInfo): void {
-    const { drops, counters, errors, pings } = this.#parts
+    const { drops, counters, errors } = this.#parts
     const { iface } = ip
     iface.count(counters.icmpReceived)
     if (packet.length < ICMP.body) return iface.drop(packet, drops.icmpShort)
     // State 0 is the only one in which nobody vouches for it.
     if (packet.checksum === 0 && packet.sum(packet.offset) !== 0xffff) return iface.drop(packet, drops.icmpChecksum)
-    switch (packet.dv.getUint8(packet.offset + ICMP.type)) {
-      case icmpTypes.echoRequest: return this.#echo(packet, ip)
-      case icmpTypes.echoReply: return pings.reply(packet, ip)
-      case icmpTypes.destinationUnreachable: case icmpTypes.timeExceeded: case icmpTypes.parameterProblem:
-        return errors.receive(packet, ip) ? packet.unref() : iface.drop(packet, drops.icmpQuote)
-      default: return iface.drop(packet, drops.icmpType)
-    }
+    const type = packet.dv.getUint8(packet.offset + ICMP.type)
+    const handler = this.#handlers.get(type)
+    if (isError(type)) {
+      if (!errors.receive(packet, ip)) return iface.drop(packet, drops.icmpQuote)
+      if (handler === undefined) return packet.unref()
+    } else if (handler === undefined) return iface.drop(packet, drops.icmpType)
+    handler(packet, ip)
   }
 
   /** An error about a message of ours: only echo requests are waited for. */
-  unreachable(_error: IcmpError, quoted: NetBuf, _source: Address, destination: Address): void {
-    this.#parts.pings.unreachable(quoted, destination)
+  unreachable(_error: IcmpError, quoted: NetBuf, _source: Address, destination: Address): boolean | undefined {
+    return this.#parts.pings.unreachable(quoted, destination)
   }
 
   /** RFC 1122 §3.2.2.6: the data comes back, from the address that was asked, with the same type of service. */

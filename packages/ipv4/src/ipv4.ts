@@ -1,6 +1,8 @@
 /** What IPv4 is to the rest of a stack. */
 
-import type { Address, AddressOrigin, Interface, InterfaceAddress, NetworkLayer, PingOptions, PingResult } from '@favonius/contract'
+import type {
+  Address, AddressOrigin, Interface, InterfaceAddress, IpInfo, NetBuf, NetworkLayer, PingOptions, PingResult, Route,
+} from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import type { ipv4Options } from './options.ts'
 
@@ -14,6 +16,27 @@ export interface NewAddress {
   /** `manual` unless given. */
   readonly origin?: AddressOrigin
 }
+
+/** Takes an ICMP message whose checksum is right and whose header `packet` begins with; and takes the reference. */
+export type IcmpHandler = (packet: NetBuf, ip: IpInfo) => void
+
+/**
+ * Takes a fragment that is for us, and its reference; `packet` begins with the IPv4 header. What was put together goes up again by
+ * `iface.input`, with its `link` mark as it was: without one it counts as looped back.
+ */
+export type FragmentHandler = (packet: NetBuf, ip: IpInfo) => void
+
+/** A route that sends fragments too. */
+export interface FragmentRoute extends Route {
+  /** As `send`, with Don't Fragment clear. `fragment` is the header's third half-word: offset in units of 8 bytes, and More Fragments. */
+  sendFragment(packet: NetBuf, identification: number, fragment: number): boolean
+}
+
+/** Sends what is too large for `route` in pieces, by `route.sendFragment`. `packet` begins with the header of `protocol`. Takes the reference. */
+export type OversizeHandler = (packet: NetBuf, route: FragmentRoute, protocol: number) => boolean
+
+/** Largest packet that reaches `to` whole, as far as is known (RFC 1191). */
+export type PathMtu = (to: Address) => number | undefined
 
 /** `stack.ipv4`. */
 export interface Ipv4 extends NetworkLayer {
@@ -42,4 +65,19 @@ export interface Ipv4 extends NetworkLayer {
    * ECANCELED when the stack stops.
    */
   ping(address: string | Address, options?: PingOptions): Promise<PingResult>
+
+  /**
+   * Sends an ICMP error about `packet`, with its IPv4 header at `packet.network`, where RFC 1122 §3.2.2 allows it. `word` is what stands
+   * after the checksum: the MTU, or the pointer in its highest byte. Borrows the packet.
+   */
+  sendError(packet: NetBuf, type: number, code: number, word: number): void
+
+  /** One handler for each type. For an error it runs after the transport was told. ConfigError when it is taken. */
+  registerIcmp(type: number, handler: IcmpHandler): () => void
+  /** One handler for fragments. Without it they are dropped. */
+  registerFragments(handler: FragmentHandler): () => void
+  /** One handler for packets larger than the way's MTU. With it, `Route.maxPayload` is 65 515. */
+  registerOversize(handler: OversizeHandler): () => void
+  /** Asked once for each route; who answers calls `ip.changed()` when an answer changes. */
+  registerPathMtu(pathMtu: PathMtu): () => void
 }

@@ -9,14 +9,14 @@ import {
   isLoopback, isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, PROTOCOL_ICMP, sameAddress,
 } from '@favonius/inet'
 import { Addresses, isCapable } from './addresses.ts'
-import { makeCounters, makeDrops, type Counters, type Drops } from './drops.ts'
+import { makeCounters, makeDrops } from './drops.ts'
 import { Errors } from './errors.ts'
 import { Icmp } from './icmp.ts'
-import type { Ipv4, NewAddress } from './ipv4.ts'
+import type { FragmentHandler, IcmpHandler, Ipv4, NewAddress, OversizeHandler, PathMtu } from './ipv4.ts'
 import type { ipv4Options } from './options.ts'
 import { Ipv4Pings } from './ping.ts'
 import { Receiver } from './receive.ts'
-import { Ipv4Route } from './route.ts'
+import { Ipv4Route, type Sending } from './route.ts'
 import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
 
 /** Groups are for the link unless more is asked for (RFC 1112 §6.1). */
@@ -28,19 +28,22 @@ export class Ipv4Layer implements Ipv4 {
   readonly settings: Settings<typeof ipv4Options>
   readonly #ip: Ip
   readonly #addresses: Addresses
-  readonly #drops: Drops
-  readonly #counters: Counters
+  readonly #sending: Sending
   readonly #errors: Errors
   readonly #pings: Ipv4Pings
+  readonly #icmp: Icmp
+  readonly #receiver: Receiver
   readonly #gateways = new Map<Interface, RouteEntry>()
   readonly #withdraw: (() => void)[]
+  #pathMtu: PathMtu | undefined
 
   constructor(netif: Netif, ip: Ip, env: Env, settings: Settings<typeof ipv4Options>) {
     this.settings = settings
     this.#ip = ip
     const addresses = this.#addresses = new Addresses(netif)
-    const drops = this.#drops = makeDrops(netif)
-    const counters = this.#counters = makeCounters(netif)
+    const drops = makeDrops(netif)
+    const counters = makeCounters(netif)
+    this.#sending = { ip, drops, counters, oversize: undefined }
     const { buffers } = netif
     const errors = this.#errors = new Errors({
       clock: env.clock, buffers, layer: this, addresses, counters,
@@ -50,8 +53,8 @@ export class Ipv4Layer implements Ipv4 {
     })
     const pings = this.#pings = new Ipv4Pings({ env, buffers, layer: this, drops, counters })
     const { acceptBroadcastPing, acceptZeroBroadcast } = settings
-    const icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing })
-    const receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast })
+    const icmp = this.#icmp = new Icmp({ buffers, layer: this, errors, pings, drops, counters, acceptBroadcastPing })
+    const receiver = this.#receiver = new Receiver({ layer: this, ip, addresses, errors, drops, counters, acceptZeroBroadcast })
     for (const iface of netif.interfaces) this.#begin(iface)
     this.#withdraw = [
       netif.registerProtocol(ETHERTYPE_IPV4, receiver.receive),
@@ -167,11 +170,12 @@ export class Ipv4Layer implements Ipv4 {
     if (way === undefined || !way.iface.running || !isCapable(way.iface)) return undefined
     const source = this.#source(destination, way.nextHop, way.iface, options.source, owner !== undefined)
     if (source === undefined) return undefined
-    return new Ipv4Route({ ip: this.#ip, drops: this.#drops, counters: this.#counters }, {
+    return new Ipv4Route(this.#sending, {
       ...way, source, destination,
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
       trafficClass: options.trafficClass ?? 0,
+      mtu: this.#pathMtu?.(to),
       local: owner !== undefined,
     })
   }
@@ -218,6 +222,40 @@ export class Ipv4Layer implements Ipv4 {
 
   refuse(packet: NetBuf, _ip: IpInfo, why: 'port' | 'protocol'): void {
     this.#errors.send(packet, icmpTypes.destinationUnreachable, unreachableCodes[why], 0)
+  }
+
+  sendError(packet: NetBuf, type: number, code: number, word: number): void {
+    this.#errors.send(packet, type, code, word)
+  }
+
+  // ---- extending it ----
+
+  registerIcmp(type: number, handler: IcmpHandler): () => void {
+    return this.#icmp.register(type, handler)
+  }
+
+  registerFragments(handler: FragmentHandler): () => void {
+    if (this.#receiver.fragments) throw new ConfigError('two features take IPv4 fragments: keep one')
+    this.#receiver.fragments = handler
+    return () => {
+      this.#receiver.fragments = undefined
+    }
+  }
+
+  registerOversize(handler: OversizeHandler): () => void {
+    if (this.#sending.oversize) throw new ConfigError('two features send IPv4 packets that are larger than the path: keep one')
+    this.#sending.oversize = handler
+    return () => {
+      this.#sending.oversize = undefined
+    }
+  }
+
+  registerPathMtu(pathMtu: PathMtu): () => void {
+    if (this.#pathMtu) throw new ConfigError('two features know path MTUs: keep one')
+    this.#pathMtu = pathMtu
+    return () => {
+      this.#pathMtu = undefined
+    }
   }
 }
 

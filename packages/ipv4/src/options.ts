@@ -50,3 +50,60 @@ export const ipv4Options = {
     help: 'ICMP errors sent at once before the rate applies (RFC 1812 §4.3.2.8). Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `ipv4Fragments()`. */
+export const ipv4FragmentsOptions = {
+  maxCount: {
+    symbol: 'CONFIG_NET_IPV4_FRAGMENT_MAX_COUNT',
+    type: 'int',
+    default: 16,
+    range: [1, 1024],
+    help: 'Datagrams that are put together at a time; the one touched longest ago makes room. 1 in Zephyr, which refuses a second.',
+  },
+  maxPackets: {
+    symbol: 'CONFIG_NET_IPV4_FRAGMENT_MAX_PKT',
+    type: 'int',
+    default: 128,
+    range: [2, 8192],
+    help: 'Fragments of one datagram; 119 carry 65 515 bytes in packets of 576. 2 in Zephyr.',
+  },
+  timeout: {
+    symbol: 'CONFIG_NET_IPV4_FRAGMENT_TIMEOUT',
+    type: 'int',
+    default: 60_000,
+    range: [1000, 600_000],
+    help: 'Milliseconds to wait for the rest of a datagram (RFC 1122 §3.3.2: 60 to 120 s). Zephyr counts in seconds, and waits 5.',
+  },
+  maxBytes: {
+    symbol: 'CONFIG_NET_IPV4_FRAGMENT_MAX_BYTES',
+    type: 'int',
+    default: 1_048_576,
+    range: [2048, 2 ** 30],
+    help: 'Bytes of buffers that waiting fragments may hold, and never more than a quarter of the stack\'s quota. Not in Zephyr.',
+  },
+} as const satisfies Options
+
+/** Kconfig rows of `ipv4Pmtu()`. */
+export const ipv4PmtuOptions = {
+  maxPaths: {
+    symbol: 'CONFIG_NET_IPV4_PMTU_DESTINATION_CACHE_ENTRIES',
+    type: 'int',
+    default: 64,
+    range: [1, 4096],
+    help: 'Destinations whose path carries less than the link; the one lowered longest ago makes room. 3 in Zephyr.',
+  },
+  lifetime: {
+    symbol: 'CONFIG_NET_IPV4_PMTU_LIFETIME',
+    type: 'int',
+    default: 600_000,
+    range: [300_000, 86_400_000],
+    help: 'Milliseconds until a path is tried anew with the link\'s MTU (RFC 1191 §6.3: 5 minutes at least, 10 recommended). Not in Zephyr.',
+  },
+  minimum: {
+    symbol: 'CONFIG_NET_IPV4_PMTU_MINIMUM',
+    type: 'int',
+    default: 552,
+    range: [68, 1500],
+    help: 'Least path MTU that is believed, so that a lie cannot make every packet tiny; 68 is RFC 791\'s. Not in Zephyr.',
+  },
+} as const satisfies Options

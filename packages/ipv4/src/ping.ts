@@ -48,11 +48,11 @@ export class Ipv4Pings {
     packet.unref()
   }
 
-  /** An error quotes a message that we sent to `destination`. Borrows it. */
-  unreachable(quoted: NetBuf, destination: Address): void {
+  /** An error quotes a message to `destination`. False when it is a request that we did not send; of others we cannot tell. Borrows it. */
+  unreachable(quoted: NetBuf, destination: Address): boolean | undefined {
     const { dv, offset } = quoted
-    if (quoted.length < ICMP.body || dv.getUint8(offset + ICMP.type) !== icmpTypes.echoRequest) return
-    this.#pings.unreachable(dv.getUint16(offset + ICMP.identifier), dv.getUint16(offset + ICMP.sequence), destination)
+    if (quoted.length < ICMP.body || dv.getUint8(offset + ICMP.type) !== icmpTypes.echoRequest) return undefined
+    return this.#pings.unreachable(dv.getUint16(offset + ICMP.identifier), dv.getUint16(offset + ICMP.sequence), destination)
   }
 
   stop(): void {

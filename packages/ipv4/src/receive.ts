@@ -5,6 +5,7 @@ import { IPV4, isLoopback, isMulticast, isUnspecified, MutableAddress, pseudoSum
 import type { Addresses } from './addresses.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
+import type { FragmentHandler } from './ipv4.ts'
 import { faultOf, FRAGMENT_BITS, headerSize } from './wire/header.ts'
 import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
 import { badOption, LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE } from './wire/options.ts'
@@ -39,6 +40,8 @@ export interface Receiving {
 }
 
 export class Receiver {
+  /** Takes fragments; without one they are dropped. */
+  fragments: FragmentHandler | undefined
   readonly #parts: Receiving
   readonly #info: Info
 
@@ -72,7 +75,9 @@ export class Receiver {
     info.protocol = dv.getUint8(at + IPV4.protocol)
     if (!this.#isForUs(iface, packet)) return
     if (size > IPV4.size && !this.#optionsPass(packet, size)) return
-    if ((dv.getUint16(at + IPV4.fragment) & FRAGMENT_BITS) !== 0) return iface.drop(packet, drops.fragment)
+    if ((dv.getUint16(at + IPV4.fragment) & FRAGMENT_BITS) !== 0) {
+      return this.fragments === undefined ? iface.drop(packet, drops.fragment) : this.fragments(packet, info)
+    }
 
     packet.transport = packet.pull(size)
     info.pseudo = pseudoSum(info.source, info.destination, info.protocol)

@@ -81,7 +81,7 @@ export class Errors {
 
   /**
    * An error message, header first, whose checksum is right: told to the transport that sent what it quotes (§2.4 b, d).
-   * False when it quotes nothing that we sent, or too little to tell. Borrows the packet.
+   * False when it quotes nothing that we sent, as far as we or the transport know, or too little to tell. Borrows the packet.
    */
   receive(packet: NetBuf, ip: IpInfo): boolean {
     const { dv, offset, length } = packet
@@ -103,9 +103,9 @@ export class Errors {
     const mtu = type === icmpTypes.packetTooBig ? Math.max(dv.getUint32(offset + ICMPV6.word), MINIMUM_MTU) : undefined
     const error: IcmpError = { ...meaning, from: copyAddress(ip.source), mtu }
     packet.pull(upper.at - offset)
-    transport.unreachable(error, packet, source, destination)
+    const known = transport.unreachable(error, packet, source, destination)
     packet.push(upper.at - offset)
-    return true
+    return known !== false
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { IpInfo, NetBuf } from '@favonius/contract'
 import { finish, fold, PROTOCOL_ICMPV6 } from '@favonius/inet'
-import { claim } from './claim.ts'
+import { claim } from '@favonius/ip'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import type { IcmpHandler, Ipv6 } from './ipv6.ts'

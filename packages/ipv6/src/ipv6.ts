@@ -156,7 +156,7 @@ export interface Ipv6 extends NetworkLayer {
 }
 
 /**
- * Sends what is too large for `route` in pieces, each of them by a route of its own making (`Ipv6.direct`). `packet` begins with the
- * header of `protocol`. Takes the reference.
+ * Sends what is too large for its way in pieces, by `route`: the same way for packets that begin with a Fragment header. `packet` begins
+ * with the header of `protocol`. Takes the reference.
  */
 export type OversizeHandler = (packet: NetBuf, route: Route, protocol: number) => boolean

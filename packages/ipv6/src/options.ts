@@ -95,3 +95,53 @@ export const dadOptions = {
     help: 'Most milliseconds of the random wait after an interface came up (RFC 4861 §10 MAX_RTR_SOLICITATION_DELAY). 0 in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `ipv6Fragments()`. */
+export const ipv6FragmentsOptions = {
+  maxCount: {
+    symbol: 'CONFIG_NET_IPV6_FRAGMENT_MAX_COUNT',
+    type: 'int',
+    default: 16,
+    range: [1, 1024],
+    help: 'Datagrams that are put together at a time; the one touched longest ago makes room. 1 in Zephyr, which refuses a second.',
+  },
+  maxPackets: {
+    symbol: 'CONFIG_NET_IPV6_FRAGMENT_MAX_PKT',
+    type: 'int',
+    default: 64,
+    range: [2, 8192],
+    help: 'Fragments of one datagram; 54 carry 65 535 bytes over links of 1280. 2 in Zephyr, enough for 1500 bytes (RFC 8200 §5).',
+  },
+  timeout: {
+    symbol: 'CONFIG_NET_IPV6_FRAGMENT_TIMEOUT',
+    type: 'int',
+    default: 60_000,
+    range: [1000, 600_000],
+    help: 'Milliseconds to wait for the rest of a datagram (RFC 8200 §4.5: 60 s). Zephyr counts in seconds, and waits 5.',
+  },
+  maxBytes: {
+    symbol: 'CONFIG_NET_IPV6_FRAGMENT_MAX_BYTES',
+    type: 'int',
+    default: 1_048_576,
+    range: [2048, 2 ** 30],
+    help: 'Bytes of buffers that waiting fragments may hold, and never more than a quarter of the stack\'s quota. Not in Zephyr.',
+  },
+} as const satisfies Options
+
+/** Kconfig rows of `ipv6Pmtu()`. */
+export const ipv6PmtuOptions = {
+  maxPaths: {
+    symbol: 'CONFIG_NET_IPV6_PMTU_DESTINATION_CACHE_ENTRIES',
+    type: 'int',
+    default: 64,
+    range: [1, 4096],
+    help: 'Destinations whose path carries less than the link; the one lowered longest ago makes room. 3 in Zephyr.',
+  },
+  lifetime: {
+    symbol: 'CONFIG_NET_IPV6_PMTU_LIFETIME',
+    type: 'int',
+    default: 600_000,
+    range: [300_000, 86_400_000],
+    help: 'Milliseconds until a path is tried anew with the link\'s MTU (RFC 8201 §4: 5 minutes at least, 10 recommended). Not in Zephyr.',
+  },
+} as const satisfies Options

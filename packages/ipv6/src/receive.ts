@@ -5,8 +5,8 @@ import {
   IPV6, isLinkLocal, isLoopback, isMapped, isMulticast, isUnspecified, MutableAddress, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_FRAGMENT,
   PROTOCOL_HOP_BY_HOP, PROTOCOL_ICMPV6, PROTOCOL_NO_NEXT, PROTOCOL_ROUTING, pseudoSum,
 } from '@favonius/inet'
+import { claim } from '@favonius/ip'
 import type { Addresses } from './addresses.ts'
-import { claim } from './claim.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
 import type { ExtensionHandler, OptionHandler } from './ipv6.ts'

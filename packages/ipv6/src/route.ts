@@ -1,5 +1,5 @@
 import type { Address, Interface, Ip, NetBuf, Route } from '@favonius/contract'
-import { ETHERTYPE_IPV6, IPV6, PROTOCOL_HOP_BY_HOP, pseudoSum } from '@favonius/inet'
+import { ETHERTYPE_IPV6, IPV6, PROTOCOL_FRAGMENT, PROTOCOL_HOP_BY_HOP, pseudoSum } from '@favonius/inet'
 import type { Counters, Drops } from './drops.ts'
 import type { OversizeHandler } from './ipv6.ts'
 import { firstWord } from './wire/header.ts'
@@ -46,6 +46,7 @@ export class Ipv6Route implements Route {
   readonly headroom: number
   readonly pseudo: number
   readonly #shared: Sending
+  readonly #parts: RouteParts
   readonly #generation: number
   readonly #protocol: number
   readonly #local: boolean
@@ -55,9 +56,12 @@ export class Ipv6Route implements Route {
   readonly #first: number
   /** Next header and hop limit, the lower half of the second word. */
   readonly #nextAndLimit: number
+  /** The same way for what begins with a Fragment header. */
+  #forFragments: Ipv6Route | undefined
 
   constructor(shared: Sending, parts: RouteParts) {
     this.#shared = shared
+    this.#parts = parts
     this.#generation = shared.ip.generation
     this.iface = parts.iface
     this.source = parts.source
@@ -87,7 +91,10 @@ export class Ipv6Route implements Route {
     const { drops, oversize } = this.#shared
     const payload = packet.total() + this.#size - IPV6.size
     if (payload + IPV6.size > this.mtu && packet.segmentSize === 0) {
-      if (oversize !== undefined && payload <= MAX_PAYLOAD) return oversize(packet, this, this.#protocol)
+      if (oversize !== undefined && payload <= MAX_PAYLOAD) {
+        this.#forFragments ??= new Ipv6Route(this.#shared, { ...this.#parts, protocol: PROTOCOL_FRAGMENT })
+        return oversize(packet, this.#forFragments, this.#protocol)
+      }
       iface.drop(packet, drops.tooBig)
       return false
     }

@@ -21,6 +21,14 @@ test('a part that is not composed is not bundled: bare IPv6 holds no neighbour d
   assert.ok(whole.includes('ipv6/src/nd/cache.ts') && whole.includes('ipv6/src/dad/trials.ts'))
 })
 
+test('fragments and path MTU discovery come only when they are imported', async () => {
+  const asked = /(fragments|pmtu)\/|ip\/src\/(reassembly|datagram|cut|pathmtu)/
+  const whole = await files(`import { ipv6 } from '@favonius/ipv6'; console.log(ipv6())`)
+  assert.equal(whole.filter((name) => asked.test(name)), [])
+  const fragments = await files(`import { ipv6Fragments } from '@favonius/ipv6/fragments'; console.log(ipv6Fragments())`)
+  assert.ok(fragments.includes('ip/src/reassembly.ts') && !fragments.includes('ipv6/src/layer.ts') && !fragments.includes('ip/src/pathmtu.ts'))
+})
+
 test('importing does nothing: what is not used is not bundled', async () => {
   assert.equal(await files(`import '@favonius/ipv6'`), [])
   assert.equal((await files(`import { selectSource } from '@favonius/ipv6/source'; console.log(selectSource)`)).filter((name) => name.startsWith('ipv6/')), ['ipv6/src/source.ts'])

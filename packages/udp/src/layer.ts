@@ -173,18 +173,22 @@ export class UdpLayer implements Udp, Transport {
     socket.sink.receive(packet, this.#peers.of(ip.source, sourcePort), ip)
   }
 
-  unreachable(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): void {
-    if (quoted.length < 4) return
+  unreachable(error: IcmpError, quoted: NetBuf, source: Address, destination: Address): boolean {
+    if (quoted.length < 4) return false
     const bound = this.#ports.get(quoted.dv.getUint16(quoted.offset + at.source))
-    if (bound === undefined) return
+    if (bound === undefined) return false
     const port = quoted.dv.getUint16(quoted.offset + at.destination)
     // Looked for and not made: a forged error puts nobody into the table.
     const known = this.#peers.find(destination, port)
+    let ours = false
     for (const socket of [...bound]) {
       if (!isUnspecified(socket.address) && !sameAddress(socket.address, source)) continue
       const peer = socket.sentTo(known, destination, port)
-      if (peer !== undefined && !socket.closed) socket.sink.error?.(error, peer)
+      if (peer === undefined || socket.closed) continue
+      ours = true
+      socket.sink.error?.(error, peer)
     }
+    return ours
   }
 
   stop(): void {

@@ -6,7 +6,8 @@ import { showIcmp } from './icmp.ts'
 
 /** Don't Fragment. */
 export const DONT_FRAGMENT = 0x4000
-const MORE_FRAGMENTS = 0x2000
+/** More Fragments. */
+export const MORE_FRAGMENTS = 0x2000
 /** More Fragments, and the fragment's offset in units of 8 bytes: any of these bits makes it a fragment. */
 export const FRAGMENT_BITS = 0x3fff
 /** The fragment's offset alone. */
@@ -50,6 +51,12 @@ function headerSum(dv: DataView, at: number, size: number): number {
     n += (word >>> 16) + (word & 0xffff)
   }
   return fold(n)
+}
+
+/** Writes the checksum of the header of `size` bytes at `at`. */
+export function writeChecksum(dv: DataView, at: number, size: number): void {
+  dv.setUint16(at + IPV4.checksum, 0)
+  dv.setUint16(at + IPV4.checksum, finish(headerSum(dv, at, size)))
 }
 
 /** A header as a record, for tests and people; the packet path reads fields in place. */

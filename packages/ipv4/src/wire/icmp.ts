@@ -36,6 +36,11 @@ export const icmpTypes = {
   timestampReply: 14,
 } as const
 
+/** Whether a message is an error that is about a packet of ours (RFC 1122 §3.2.2); Source Quench and Redirect are not minded. */
+export function isError(type: number): boolean {
+  return type === icmpTypes.destinationUnreachable || type === icmpTypes.timeExceeded || type === icmpTypes.parameterProblem
+}
+
 /** Codes of Destination Unreachable that we send, or that are special (RFC 792, RFC 1122 §3.2.2.1). */
 export const unreachableCodes = { net: 0, host: 1, protocol: 2, port: 3, fragmentationNeeded: 4 } as const
 
@@ -96,6 +101,14 @@ const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68]
 /** The MTU to try for a packet of `length` bytes that was too long for a router which does not say for what (RFC 1191 §5). */
 export function plateauBelow(length: number): number {
   return plateaus.find((plateau) => plateau < length) ?? 68
+}
+
+/**
+ * The next hop's MTU as Fragmentation Needed at `at` says it, about a packet of `length` bytes: what stands there (RFC 1191 §4), or
+ * where an old router left nothing the next lower plateau (§5).
+ */
+export function nextHopMtu(dv: DataView, at: number, length: number): number {
+  return dv.getUint16(at + ICMP.mtu) || plateauBelow(length)
 }
 
 /** A message as a record, for tests and people. */

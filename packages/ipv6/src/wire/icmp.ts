@@ -43,8 +43,8 @@ export const unreachableCodes = {
   rejectRoute: 6,
 } as const
 
-/** Codes of Parameter Problem (RFC 4443 §3.4). */
-export const problemCodes = { header: 0, nextHeader: 1, option: 2 } as const
+/** Codes of Parameter Problem (RFC 4443 §3.4; RFC 7112 §5: a first fragment without all headers). */
+export const problemCodes = { header: 0, nextHeader: 1, option: 2, incomplete: 3 } as const
 
 /** Whether a type is that of an error message (RFC 4443 §2.1). */
 export function isError(type: number): boolean {
@@ -76,6 +76,7 @@ const problems: readonly Meaning[] = [
   { code: 'EPROTO', message: 'erroneous header field', hard: false },
   { code: 'EPROTO', message: 'unrecognized next header type', hard: true },
   { code: 'EPROTO', message: 'unrecognized IPv6 option', hard: false },
+  { code: 'EPROTO', message: 'first fragment has incomplete IPv6 header chain', hard: false },
 ]
 
 /**
