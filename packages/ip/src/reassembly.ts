@@ -18,7 +18,10 @@ export interface ReassemblyLimits {
   readonly timeout: number
 }
 
-const reasons = {
+/** Why fragments are dropped. */
+export type ReassemblyDrops = Readonly<Record<'duplicate' | 'overlap' | 'mixed' | 'tooMany' | 'evicted' | 'timeout' | 'noBuffer', DropReason>>
+
+const reasons: Readonly<Record<keyof ReassemblyDrops, string>> = {
   duplicate: 'fragment that is there already',
   overlap: 'fragments overlap',
   mixed: 'fragments disagree on ECN',
@@ -26,15 +29,12 @@ const reasons = {
   evicted: 'fragments made room for others',
   timeout: 'fragments waited too long for the rest',
   noBuffer: 'no buffer to keep a fragment',
-} as const
-
-/** Why fragments are dropped. */
-export type ReassemblyDrops = Readonly<Record<keyof typeof reasons, DropReason>>
+}
 
 /** The reasons of a family, with the counters that rise. */
 export function reassemblyDrops(netif: Netif, family: 'ipv4' | 'ipv6'): ReassemblyDrops {
   const rows = Object.entries(reasons).map(([name, text]) => [name, [`${family}: ${text}`, `${family}.drop`, 'ip_errors.fragerr']])
-  return netif.reasons(Object.fromEntries(rows) as Record<keyof typeof reasons, [string, string, string]>)
+  return netif.reasons(Object.fromEntries(rows) as Record<keyof ReassemblyDrops, [string, string, string]>)
 }
 
 /**
