@@ -1,99 +1,84 @@
 /**
- * A wire in memory: an Ethernet segment between devices, with latency and loss. It serves virtual time and real time alike.
+ * A wire in memory: an Ethernet segment between devices, as fast and as faulty as it is asked to be. It serves virtual time and
+ * real time alike.
  *
  * It delivers as a switch does: a unicast frame goes to the port with that address, others to every port. Frames pass by
- * reference; only the second and later hearers of a group get copies.
+ * reference; only the second and later hearers of a group get copies, and who hears a frame twice or corrupted.
  */
 
-import type { BufferSource, Device, DeviceSink, Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
+import type { Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
 import { linkAddress } from '@favonius/inet'
 import { Deliveries } from './deliveries.ts'
+import { checkWay, Port, type Beyond, type Path, type SegmentDevice, type WayOptions } from './port.ts'
 
-/** How a segment treats frames. */
-export interface SegmentOptions {
-  /** Milliseconds from one device to another; 0 unless given, which is still a later turn. */
-  readonly latency?: number
-  /** The share of deliveries that are lost, 0 … 1; 0 unless given. */
-  readonly loss?: number
+/**
+ * How a segment treats frames. Each device has a line of its own into the segment, as into a switch: `rate`, `queue`, `jitter`
+ * and `reorder` are about what that device sends, as one stream to all. `loss`, `duplicate` and `corrupt` strike each hearer of
+ * a frame by itself.
+ */
+export interface SegmentOptions extends WayOptions {
   /** Largest payload in bytes, without the Ethernet header; 1500 unless given. */
   readonly mtu?: number
 }
 
-/** Sees each frame as it enters the segment; `lost` says how many hearers will not get it. */
-export type SegmentTap = (frame: NetBuf, now: Instant, lost: number) => void
+/**
+ * Sees each frame as it enters the segment, whole, even when nobody gets it so. `faults` says what will happen to it, in words,
+ * and is borrowed until the tap returns.
+ */
+export type SegmentTap = (frame: NetBuf, now: Instant, faults: readonly string[]) => void
 
 /** Frames that are delivered before others get a turn. */
 const BATCH = 64
-/** Deliveries under way at once; a device is told to wait beyond it. */
-const IN_FLIGHT = 1024
-class Port implements Device {
-  readonly medium = 'ethernet'
-  readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
-  readonly address: LinkAddress
-  readonly mtu: number
-  readonly #carry: (from: Port, frame: NetBuf) => boolean
-  sink: DeviceSink | undefined
-  buffers: BufferSource | undefined
-  /** The cable is in. */
-  plugged = true
+/** Bytes of two link addresses: what corruption spares. */
+const ADDRESSES = 12
+/** Bytes that wait for the line of an uplink, when nothing is said of a queue. */
+const UPLINK_QUEUE = 128 * 1024
+const QUEUE_FULL: readonly string[] = ['lost: queue is full']
 
-  constructor(address: LinkAddress, mtu: number, carry: (from: Port, frame: NetBuf) => boolean) {
-    this.#carry = carry
-    this.address = address
-    this.mtu = mtu
-  }
-
-  transmit(frame: NetBuf): boolean {
-    return this.#carry(this, frame)
-  }
-
-  start(sink: DeviceSink, buffers: BufferSource): void {
-    this.sink = sink
-    this.buffers = buffers
-    sink.carrier(this.plugged)
-  }
-
-  stop(): void {
-    this.sink = undefined
-  }
-}
-
-/** A device on a segment, and its cable. */
-export interface SegmentDevice extends Device {
-  readonly plugged: boolean
-}
+/** Which of several hearers is meant. */
+const by = (group: boolean, { address }: Port): string => (group ? ` by ${address}` : '')
 
 /** One Ethernet: a switch in memory. Made by `net.ethernet()`, or by hand over any `Env`, such as `system`. */
 export class EthernetSegment {
   readonly name: string
+  /** The segments to which a bridge joins it. */
+  readonly neighbours = new Set<EthernetSegment>()
   readonly #env: Env
-  readonly #latency: number
-  /** A delivery is lost when a random 32-bit number is below this. */
-  readonly #lossBelow: number
   readonly #mtu: number
+  readonly #way: WayOptions
   readonly #ports: Port[] = []
   readonly #timer: Timer
   readonly #taps: SegmentTap[] = []
-  readonly #deliveries = new Deliveries()
-  #refused = false
+  readonly #deliveries = new Deliveries<Path>()
+  /** What happens to the frame in hand. */
+  readonly #faults: string[] = []
+  /** Some port waits until less of it is under way. */
+  #waiting = false
 
-  constructor(env: Env, { latency = 0, loss = 0, mtu = 1500 }: SegmentOptions = {}, name = 'wire') {
-    if (!(latency >= 0 && latency < Infinity)) throw new RangeError(`latency is ${latency}; it must be 0 or more milliseconds`)
-    if (!(loss >= 0 && loss <= 1)) throw new RangeError(`loss is ${loss}; it must be a share from 0 to 1`)
+  constructor(env: Env, { mtu = 1500, ...way }: SegmentOptions = {}, name = 'wire') {
     if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535)) throw new RangeError(`mtu is ${mtu}; it must be 68 to 65535 bytes`)
+    checkWay(env, way)
     this.name = name
     this.#env = env
-    this.#latency = latency
-    this.#lossBelow = loss * 2 ** 32
     this.#mtu = mtu
+    this.#way = way
     this.#timer = env.clock.timer((now) => this.#deliver(now))
   }
 
   /** A new device on this segment; its address is `02:00:00:00:00:<number>` unless given, and the number the next one. */
   device(address?: LinkAddress, number = this.#ports.length + 1): SegmentDevice {
-    const port = new Port(address ?? linkAddress(6, 0x0200, number), this.#mtu, this.#carry)
-    this.#ports.push(port)
-    return port
+    return this.#join(this.#port(address ?? linkAddress(6, 0x0200, number), this.wayFrom(this.#ports.length)))
+  }
+
+  /**
+   * A device with no address of its own, for what connects this segment with others: it hears groups, what no station here has
+   * the address of, and, alone, what `beyond` says is beyond it. It cannot make anyone wait, so it is never refused: a line with
+   * a rate has a queue of 128 KiB unless the segment has another.
+   */
+  uplink(beyond: Beyond): SegmentDevice {
+    const way = this.wayFrom(this.#ports.length)
+    const queued = way.rate === undefined || way.rate === Infinity ? way : { queue: UPLINK_QUEUE, ...way }
+    return this.#join(this.#port(linkAddress(6, 0, 0), queued, beyond))
   }
 
   has(device: SegmentDevice): boolean {
@@ -115,65 +100,141 @@ export class EthernetSegment {
   /** Frees what is on the wire. */
   stop(): void {
     this.#timer.cancel()
-    while (this.#deliveries.length > 0) this.#deliveries.take().unref()
+    while (this.#deliveries.length > 0) this.#take().unref()
   }
 
-  /** A frame from one port to those it is for. False when too much is on the wire already. */
+  /** How the frames are treated that device number `index`, from 0, will send. */
+  protected wayFrom(_index: number): WayOptions {
+    return this.#way
+  }
+
+  #port(address: LinkAddress, way: WayOptions, beyond?: Beyond): Port {
+    return new Port(this.#env, { address, mtu: this.#mtu, beyond, carry: this.#carry }, way)
+  }
+
+  #join(port: Port): Port {
+    for (const other of this.#ports) {
+      other.paths.push({ from: other, to: port })
+      port.paths.push({ from: port, to: other })
+    }
+    this.#ports.push(port)
+    return port
+  }
+
+  /** A frame from one port to those it is for. False when its line, or the wire, has enough to do. */
   readonly #carry = (from: Port, frame: NetBuf): boolean => {
     if (!from.plugged || from.sink === undefined) {
       frame.unref()
       return true
     }
-    if (this.#deliveries.length >= IN_FLIGHT) {
-      this.#refused = true
+    const { line } = from
+    const now = this.#env.clock.now()
+    if (line === undefined) {
+      if (from.underWay < from.limit) return this.#send(from, frame, now, now)
+      from.waits = this.#waiting = true
       return false
     }
-    const now = this.#env.clock.now()
-    const { dv, offset } = frame
-    const hi = frame.length >= 6 ? dv.getUint16(offset) : 0
-    const lo = frame.length >= 6 ? dv.getInt32(offset + 2) : 0
-    let lost = 0
-    let first: Port | undefined
-    const group = (hi & 0x0100) !== 0
-    const known = !group && this.#ports.some((port) => port.address.lo === lo && port.address.hi === hi)
-    for (const port of this.#ports) {
-      if (port === from || !port.plugged || port.sink === undefined) continue
-      if (known && (port.address.lo !== lo || port.address.hi !== hi)) continue
-      if (this.#lossBelow > 0 && this.#env.random.uint32() < this.#lossBelow) lost++
-      else if (first === undefined) first = port
-      else this.#copy(frame, port, now)
+    if (now < line.opens) {
+      from.awaitLine(line)
+      return false
     }
-    for (const tap of this.#taps) tap(frame, now, lost)
-    if (first === undefined) frame.unref()
-    else this.#put(frame, first, now)
+    const sent = line.send(frame.total(), now)
+    if (sent !== undefined) return this.#send(from, frame, now, sent)
+    this.#show(frame, now, QUEUE_FULL)
+    frame.unref()
+    from.sink.lost('queue is full')
     return true
   }
 
-  /** One more hearer's own copy, from the hearer's own buffers. */
-  #copy(frame: NetBuf, to: Port, now: Instant): void {
-    const copy = to.buffers!.alloc(frame.total(), frame.headroom())
-    if (copy === undefined) return to.sink!.lost('no buffer')
-    for (let fragment: NetBuf | undefined = frame; fragment !== undefined; fragment = fragment.next) copy.write(fragment.view())
-    this.#put(copy, to, now)
+  /** Whom a frame reaches whose last byte leaves at `sent`, in what state, and when. */
+  #send(from: Port, frame: NetBuf, now: Instant, sent: Instant): boolean {
+    const { dv, offset } = frame
+    const hi = frame.length >= 6 ? dv.getUint16(offset) : 0
+    const lo = frame.length >= 6 ? dv.getInt32(offset + 2) : 0
+    const group = (hi & 0x0100) !== 0
+    const known = !group && this.#ports.some((port) => port.claims(hi, lo))
+    const faults = from.faults.clean ? undefined : from.faults
+    const told = this.#faults
+    told.length = 0
+    let due = sent + from.faults.latency
+    if (faults !== undefined) {
+      const heldBack = faults.heldBack()
+      due = faults.arrival(sent, heldBack)
+      if (heldBack) told.push(`held back ${faults.holdBack} ms`)
+    }
+    let first: Path | undefined
+    for (const path of from.paths) {
+      const { to } = path
+      if (!to.plugged || to.sink === undefined || (known && !to.claims(hi, lo))) continue
+      if (faults !== undefined) {
+        if (faults.lost()) {
+          told.push(`lost${by(group, to)}`)
+          continue
+        }
+        if (faults.duplicated() && this.#copy(frame, path, due)) told.push(`heard twice${by(group, to)}`)
+        if (faults.corrupted(frame.total() - ADDRESSES)) {
+          const copy = this.#copy(frame, path, due)
+          if (copy) told.push(`corrupted${by(group, to)}: ${faults.corrupt(copy, ADDRESSES)}`)
+          continue
+        }
+      }
+      if (first === undefined) first = path
+      else this.#copy(frame, path, due)
+    }
+    this.#show(frame, now, told)
+    if (first === undefined) frame.unref()
+    else this.#put(frame, first, due)
+    return true
   }
 
-  #put(frame: NetBuf, to: Port, now: Instant): void {
-    this.#deliveries.put(frame, to, now + this.#latency)
-    if (this.#deliveries.length === 1) this.#timer.schedule(this.#deliveries.due)
+  #show(frame: NetBuf, now: Instant, faults: readonly string[]): void {
+    for (const tap of this.#taps) tap(frame, now, faults)
+  }
+
+  /** A hearer's own copy, from the hearer's own buffers, put on the wire. */
+  #copy(frame: NetBuf, path: Path, due: Instant): NetBuf | undefined {
+    const copy = path.to.buffers!.alloc(frame.total(), frame.headroom())
+    if (copy === undefined) {
+      path.to.sink!.lost('no buffer')
+      return undefined
+    }
+    for (let fragment: NetBuf | undefined = frame; fragment !== undefined; fragment = fragment.next) copy.write(fragment.view())
+    this.#put(copy, path, due)
+    return copy
+  }
+
+  #put(frame: NetBuf, path: Path, due: Instant): void {
+    path.from.underWay++
+    if (this.#deliveries.put(frame, path, due)) this.#timer.schedule(due)
+  }
+
+  /** Takes the first frame off the wire. */
+  #take(): NetBuf {
+    this.#deliveries.path.from.underWay--
+    return this.#deliveries.take()
   }
 
   #deliver(now: Instant): void {
     const deliveries = this.#deliveries
     for (let n = 0; n < BATCH && deliveries.length > 0 && deliveries.due <= now; n++) {
-      const { sink, plugged } = deliveries.receiver
-      const frame = deliveries.take()
+      const { sink, plugged } = deliveries.path.to
+      const frame = this.#take()
       if (sink === undefined || !plugged) frame.unref()
       else sink.frame(frame)
     }
     if (deliveries.length > 0) this.#timer.schedule(deliveries.due)
-    if (this.#refused && deliveries.length < IN_FLIGHT) {
-      this.#refused = false
-      for (const port of this.#ports) port.sink?.ready()
+    if (this.#waiting) this.#wake()
+  }
+
+  /** Tells those to go on of whom less is under way now. */
+  #wake(): void {
+    this.#waiting = false
+    for (const port of this.#ports) {
+      if (!port.waits) continue
+      if (port.underWay < port.limit) {
+        port.waits = false
+        port.sink?.ready() // who may be refused again, and wait again
+      } else this.#waiting = true
     }
   }
 }

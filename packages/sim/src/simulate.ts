@@ -1,12 +1,15 @@
 /** A network in a test: nodes, segments, one virtual clock, one seed. */
 
-import type { Interface, Netif } from '@favonius/contract'
+import type { BufferPool, Interface, Netif } from '@favonius/contract'
 import { virtual, type RunOptions, type VirtualEnv } from '@favonius/clock'
 import type { AllOf, AnyFeature } from '@favonius/kconfig'
 import { Arena, netbufIn } from '@favonius/netbuf'
 import { linkTypes, PcapngWriter } from '@favonius/pcap'
 import { compose, type Met, type Stack } from '@favonius/stack'
-import { EthernetSegment, type SegmentDevice, type SegmentOptions } from './segment.ts'
+import { Bridge } from './bridge.ts'
+import { EthernetLink, type LinkOptions } from './link.ts'
+import type { SegmentDevice } from './port.ts'
+import { EthernetSegment, type SegmentOptions } from './segment.ts'
 
 /** How a simulation begins. */
 export interface SimulateOptions {
@@ -41,6 +44,7 @@ export class Simulation {
   readonly #stacks: { readonly name: string; stop(): Promise<void>; readonly netif: Netif }[] = []
   readonly #blocks: Uint8Array[] = []
   readonly #writer: PcapngWriter | undefined
+  readonly #bridges: { readonly bridge: Bridge; readonly name: string; readonly buffers: BufferPool }[] = []
   #devices = 0
 
   constructor({ seed = 1, record = true }: SimulateOptions = {}) {
@@ -50,15 +54,25 @@ export class Simulation {
   }
 
   /** An Ethernet segment; several nodes on it hear each other as on a switch. */
-  ethernet(options: SegmentOptions & { readonly name?: string } = {}): EthernetSegment {
-    const segment = new EthernetSegment(this.env, options, options.name ?? `lan${this.#segments.length}`)
-    this.#segments.push(segment)
-    const writer = this.#writer
-    if (writer) {
-      const id = writer.addInterface(segment.name, linkTypes.ethernet)
-      segment.tap((frame, now, lost) => writer.packet(id, now, frame, lost > 0 ? { comment: lost === 1 ? 'lost' : `lost by ${lost} hearers` } : {}))
-    }
-    return segment
+  ethernet({ name = `lan${this.#segments.length}`, ...options }: SegmentOptions & { readonly name?: string } = {}): EthernetSegment {
+    return this.#record(new EthernetSegment(this.env, options, name))
+  }
+
+  /** A cable between two nodes: `back` says where the way of the second one differs. */
+  link({ name = `link${this.#segments.length}`, ...options }: LinkOptions & { readonly name?: string } = {}): EthernetLink {
+    return this.#record(new EthernetLink(this.env, options, name))
+  }
+
+  /**
+   * Joins segments as a learning switch does. A frame takes its time on each of them.
+   *
+   * @throws RangeError when they are joined already: there is no spanning tree here, and frames would go round for ever.
+   */
+  bridge(...segments: readonly EthernetSegment[]): Bridge {
+    const buffers = this.#arena.pool()
+    const bridge = new Bridge(this.env, buffers, segments)
+    this.#bridges.push({ bridge, name: `bridge ${this.#bridges.length}`, buffers })
+    return bridge
   }
 
   /** Composes a node, gives it an interface on each segment, and enables them. `await node.iface.up()` waits for its addresses. */
@@ -115,9 +129,22 @@ export class Simulation {
   /** Stops every node and frees what is on the wires. Throws when a node still holds buffers: that is a leak. */
   async stop(): Promise<void> {
     for (const { stop } of [...this.#stacks].reverse()) await stop()
+    for (const { bridge } of this.#bridges) bridge.stop()
     for (const segment of this.#segments) segment.stop()
-    const leaks = this.#stacks.filter(({ netif }) => netif.buffers.live > 0).map(({ name, netif }) => `${name} holds ${netif.buffers.live} (${netif.buffers.owners().join('; ')})`)
+    const holders = [...this.#stacks.map(({ name, netif }) => ({ name, buffers: netif.buffers })), ...this.#bridges]
+    const leaks = holders.filter(({ buffers }) => buffers.live > 0).map(({ name, buffers }) => `${name} holds ${buffers.live} (${buffers.owners().join('; ')})`)
     if (leaks.length > 0) throw new Error(`buffers were not given back: ${leaks.join(', ')} — simulate({ seed: ${this.seed} })`)
+  }
+
+  /** Keeps a segment, and what passes over it. */
+  #record<S extends EthernetSegment>(segment: S): S {
+    this.#segments.push(segment)
+    const writer = this.#writer
+    if (writer) {
+      const id = writer.addInterface(segment.name, linkTypes.ethernet)
+      segment.tap((frame, now, faults) => writer.packet(id, now, frame, faults.length > 0 ? { comment: faults.join('; ') } : {}))
+    }
+    return segment
   }
 }
 

@@ -57,6 +57,25 @@ test('the same seed gives the same bytes, another seed others', async () => {
   assert.is.not(await capture(8), first)
 })
 
+test('with every fault at once the same seed gives the same bytes too, and the capture says what happened', async () => {
+  const faults: SegmentOptions = { latency: 2, jitter: 3, loss: 0.05, reorder: 0.05, duplicate: 0.05, corrupt: 0.05, rate: 1e6, queue: 1000 }
+  const capture = async (seed: number): Promise<Buffer> => {
+    const { net, a, b } = pair(seed, faults)
+    await net.run(async () => {
+      await Promise.all([a.iface.up({ timeout: Infinity }), b.iface.up({ timeout: Infinity })])
+      await Promise.all([200, 900, 1400].map((size) => a.stack.ipv6.ping('2001:db8::2', { count: 100, interval: 30, timeout: 1000, size })))
+    })
+    const bytes = net.captured()
+    await net.stop()
+    assert.is(net.env.armed, 0)
+    return Buffer.from(bytes)
+  }
+  const first = await capture(7)
+  for (const note of ['lost', 'lost: queue is full', 'lost by 02:00:00:00:00:0', 'held back 10 ms', 'heard twice', 'corrupted: bit ']) assert.ok(first.includes(note), note)
+  assert.is(Buffer.compare(first, await capture(7)), 0)
+  assert.is.not(Buffer.compare(first, await capture(8)), 0)
+})
+
 test('loss is loss: what is lost is counted by nobody and noted in the capture', async () => {
   const { net, a, b } = pair(3, { loss: 0.3 })
   await net.run(async () => {

@@ -1,45 +1,8 @@
 import * as assert from 'uvu/assert'
-import type { BufferPool, DeviceSink, NetBuf } from '@favonius/contract'
-import { virtual } from '@favonius/clock'
-import { Arena } from '@favonius/netbuf'
 import { suite } from '@favonius/testing'
-import { EthernetSegment, type SegmentOptions } from '../src/index.ts'
+import { wired } from './wired.ts'
 
 const test = suite('simulated segment')
-
-/** Ports with pools of their own, and what each of them heard. */
-function wired(count: number, options: SegmentOptions = {}) {
-  const env = virtual({ seed: 3 })
-  const wire = new EthernetSegment(env, options)
-  const arena = new Arena({ chunkSize: 1 << 20 })
-  const ports = Array.from({ length: count }, () => {
-    const device = wire.device()
-    const buffers: BufferPool = arena.pool({ debug: true })
-    const heard: string[] = []
-    const lost: string[] = []
-    const sink: DeviceSink = {
-      frame(frame) {
-        heard.push(new TextDecoder().decode(frame.view().subarray(14)))
-        frame.unref()
-      },
-      ready() {},
-      carrier() {},
-      lost: (reason) => void lost.push(reason),
-    }
-    void device.start(sink, buffers)
-    return { device, buffers, heard, lost }
-  })
-  const frame = (from: (typeof ports)[number], to: number, text: string): NetBuf => {
-    const made = from.buffers.alloc(14 + text.length, 16)!
-    const at = made.add(14)
-    // A group when `to` is −1, else the port of that number, which may not be there.
-    made.dv.setUint16(at, to < 0 ? 0x0300 : 0x0200)
-    made.dv.setInt32(at + 2, to)
-    made.write(new TextEncoder().encode(text))
-    return made
-  }
-  return { env, wire, ports, frame }
-}
 
 test('a unicast frame goes to the port with that address, groups and strangers to all others', () => {
   const { env, ports, frame } = wired(3)
@@ -110,7 +73,7 @@ test('loss strikes each hearer by itself, and its share is as asked', () => {
   const { env, ports, wire, frame } = wired(3, { loss: 0.25 })
   const [a, b, c] = ports
   const noted: number[] = [0, 0, 0]
-  wire.tap((_frame, _now, lost) => { noted[lost]!++ })
+  wire.tap((_frame, _now, faults) => { noted[faults.length]!++ })
   for (let n = 0; n < 4000; n++) {
     a!.device.transmit(frame(a!, -1, `${n}`))
     if (n % 100 === 0) while (env.step());
