@@ -1,9 +1,10 @@
 /** The connecting side. */
 
 import { connect, type Socket } from 'node:net'
-import { StreamDevice, type Parts, type QemuDevice } from './device.ts'
+import { StreamDevice } from './device.ts'
+import type { QemuDevice } from './face.ts'
 import { QemuError, refusedConnect } from './error.ts'
-import { partsOf, placeOf, type Place, type QemuOptions, type StreamAddress } from './options.ts'
+import { partsOf, placeOf, type Parts, type Place, type QemuOptions, type StreamAddress } from './options.ts'
 
 /** How to connect. */
 export interface ConnectOptions extends QemuOptions {

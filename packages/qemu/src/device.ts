@@ -1,21 +1,10 @@
 /** The driver: frames between a stack and whoever is at the other end of a stream. */
 
 import type { Socket } from 'node:net'
-import type { BufferSource, Device, DeviceSink, LinkAddress, NetBuf, Offload } from '@favonius/contract'
+import type { BufferSource, DeviceSink, LinkAddress, NetBuf, Offload } from '@favonius/contract'
 import { Connection } from './connection.ts'
-
-/** An Ethernet device over a stream. It has carrier while it is connected. */
-export interface QemuDevice extends Device {
-  readonly medium: 'ethernet'
-  /** Resolves when it is of no use any more: it was stopped, or its peer is gone and it does not connect again. */
-  readonly closed: Promise<void>
-}
-
-/** What a device is made of. */
-export interface Parts {
-  readonly address: LinkAddress
-  readonly mtu: number
-}
+import type { QemuDevice } from './face.ts'
+import type { Parts } from './options.ts'
 
 /** Bytes of an Ethernet header with a VLAN tag. */
 const LINK_HEADER = 18

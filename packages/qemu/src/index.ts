@@ -5,7 +5,7 @@
  */
 
 export { connectQemu, type ConnectOptions } from './connect.ts'
-export { type QemuDevice } from './device.ts'
+export { type QemuDevice } from './face.ts'
 export { QemuError } from './error.ts'
 export { listenQemu, type QemuListener } from './listen.ts'
 export { type QemuOptions, type StreamAddress } from './options.ts'

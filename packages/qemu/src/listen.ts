@@ -1,7 +1,8 @@
 /** The listening side. */
 
 import { createServer, type AddressInfo } from 'node:net'
-import { StreamDevice, type QemuDevice } from './device.ts'
+import { StreamDevice } from './device.ts'
+import type { QemuDevice } from './face.ts'
 import { refusedListen } from './error.ts'
 import { partsOf, placeOf, type QemuOptions, type StreamAddress } from './options.ts'
 

@@ -2,7 +2,6 @@
 
 import { linkAddress, parseLinkAddress } from '@favonius/inet'
 import type { LinkAddress } from '@favonius/contract'
-import type { Parts } from './device.ts'
 import { QemuError } from './error.ts'
 
 /** Where the two sides meet: a unix socket by its path, or a TCP port; `host` is 127.0.0.1 unless given. */
@@ -35,6 +34,12 @@ export function placeOf(at: StreamAddress, leastPort: 0 | 1): Place {
   const { host = '127.0.0.1', port } = at
   if (Number.isInteger(port) && port >= leastPort && port <= 65_535) return { host, port }
   throw wrong(`port ${port}: give a whole number from ${leastPort} to 65535, or a \`path\``)
+}
+
+/** What a device is made of. */
+export interface Parts {
+  readonly address: LinkAddress
+  readonly mtu: number
 }
 
 /** @throws QemuError */
