@@ -18,3 +18,6 @@ export type {
   StreamOptions, StreamSink,
 } from './seams.ts'
 export type { Peer, Sent, Udp, UdpBinding, UdpSink, UdpSocket } from './udp.ts'
+export type {
+  Tcp, TcpBinding, TcpConnectOptions, TcpConnection, TcpEndpoint, TcpKeepAlive, TcpListener, TcpSettings, TcpSink, TcpState,
+} from './tcp.ts'

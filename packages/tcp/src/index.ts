@@ -1,0 +1,7 @@
+/**
+ * TCP, RFC 9293.
+ *
+ * @packageDocumentation
+ */
+
+export { tcpOptions } from './options.ts'

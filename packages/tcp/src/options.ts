@@ -1,0 +1,95 @@
+import type { Options } from '@favonius/kconfig'
+
+/** Kconfig rows of `tcp()`. */
+export const tcpOptions = {
+  maxConnections: {
+    symbol: 'CONFIG_NET_MAX_CONN',
+    type: 'int',
+    default: 1024,
+    range: [1, 65_535],
+    help: 'Connections, those among them that a listener has not given out. Zephyr has 4 or 8 of UDP and TCP together.',
+  },
+  maxListeners: {
+    symbol: 'CONFIG_NET_TCP_MAX_LISTENERS',
+    type: 'int',
+    default: 64,
+    range: [1, 65_535],
+    help: 'Ports that connections are accepted on. Not in Zephyr.',
+  },
+  synBacklog: {
+    symbol: 'CONFIG_NET_TCP_SYN_BACKLOG',
+    type: 'int',
+    default: 128,
+    range: [1, 65_535],
+    help: 'Handshakes under way of one listener; the oldest makes room (RFC 4987 §3.5). Not in Zephyr.',
+  },
+  maxTimeWait: {
+    symbol: 'CONFIG_NET_TCP_MAX_TIME_WAIT',
+    type: 'int',
+    default: 16_384,
+    range: [0, 1_000_000],
+    help: 'Connections in TIME-WAIT, which hold no buffer; the oldest makes room. Not in Zephyr.',
+  },
+  timeWaitDelay: {
+    symbol: 'CONFIG_NET_TCP_TIME_WAIT_DELAY',
+    type: 'int',
+    default: 60_000,
+    range: [0, 480_000],
+    help: 'Milliseconds in TIME-WAIT (RFC 9293 §3.6.1: twice the MSL, for which 30 s are usual today). 1500 in Zephyr.',
+  },
+  initialRto: {
+    symbol: 'CONFIG_NET_TCP_INIT_RETRANSMISSION_TIMEOUT',
+    type: 'int',
+    default: 1000,
+    range: [100, 60_000],
+    help: 'Milliseconds to the first retransmission while no round trip was measured (RFC 6298 §2.1: 1 s). 200 in Zephyr.',
+  },
+  minRto: {
+    symbol: 'CONFIG_NET_TCP_MIN_RETRANSMISSION_TIMEOUT',
+    type: 'int',
+    default: 200,
+    range: [10, 60_000],
+    help: 'Least milliseconds to a retransmission. RFC 6298 §2.4 says 1 s, and everybody 200 ms. Not in Zephyr, which does not measure.',
+  },
+  retryCount: {
+    symbol: 'CONFIG_NET_TCP_RETRY_COUNT',
+    type: 'int',
+    default: 9,
+    range: [1, 255],
+    help: 'Retransmissions of one segment until ETIMEDOUT; 9 take more than 100 s (RFC 9293 §3.8.3).',
+  },
+  synRetryCount: {
+    symbol: 'CONFIG_NET_TCP_SYN_RETRY_COUNT',
+    type: 'int',
+    default: 7,
+    range: [1, 255],
+    help: 'Retransmissions of a SYN until ETIMEDOUT; 7 take more than 3 minutes (RFC 9293 §3.8.3). Not in Zephyr.',
+  },
+  ackDelay: {
+    symbol: 'CONFIG_NET_TCP_ACK_DELAY',
+    type: 'int',
+    default: 100,
+    range: [0, 500],
+    help: 'Most milliseconds that an acknowledgement waits for a second segment or data to go with (RFC 9293 §3.8.6.3).',
+  },
+  receiveBuffer: {
+    symbol: 'CONFIG_NET_TCP_MAX_RECV_WINDOW_SIZE',
+    type: 'int',
+    default: 1_048_576,
+    range: [2048, 2 ** 28],
+    help: 'Bytes that may wait to be read, in order and out of it: the largest window. At most 65 535 in Zephyr, which scales no window.',
+  },
+  sendBuffer: {
+    symbol: 'CONFIG_NET_TCP_MAX_SEND_WINDOW_SIZE',
+    type: 'int',
+    default: 4_194_304,
+    range: [2048, 2 ** 28],
+    help: 'Bytes that may wait to be acknowledged. A connection begins with 64 KiB, and takes more as its way holds more. At most 65 535 in Zephyr.',
+  },
+  rejectWithRst: {
+    symbol: 'CONFIG_NET_TCP_REJECT_CONN_WITH_RST',
+    type: 'bool',
+    default: true,
+    help: 'Answer segments to a port that nobody listens on (RFC 9293 §3.10.7.1).',
+  },
+} as const satisfies Options
