@@ -15,7 +15,7 @@ import { Recovery } from './recovery.ts'
 import { RoundTrip } from './rtt.ts'
 import { SendBuffer } from './send-buffer.ts'
 import { transitions, type TcpEvent } from './states.ts'
-import { HEADER, MAX_WINDOW_SCALE, type Segment } from './wire.ts'
+import { HEADER, MAX_WINDOW_SCALE, TIMESTAMPS_SIZE, type Segment } from './wire.ts'
 
 /** What the send buffer begins with. */
 const FIRST_SEND_BUFFER = 65_536
@@ -31,8 +31,6 @@ const LEAST_MSS = { 4: 536, 6: 1220 } as const
 const MOST_MSS = 65_495
 /** The least that a way may leave for data, whatever is said of it (RFC 9293 §3.7.5). */
 const SMALLEST_MSS = 48
-/** Bytes of a timestamps option, padding included: they are not for data. */
-const TIMESTAMPS = 12
 /** Segments that are acknowledged at once when a connection begins, so that the peer's window grows as fast as it may. */
 const QUICK = 16
 
@@ -256,7 +254,7 @@ export class Connection implements TcpConnection, Flow {
 
   /** Works out the size of segments anew. */
   #fit(): void {
-    this.mss = Math.min(this.#peerMss, this.#mssOf(this.#route)) - (this.timestamps ? TIMESTAMPS : 0)
+    this.mss = Math.min(this.#peerMss, this.#mssOf(this.#route)) - (this.timestamps ? TIMESTAMPS_SIZE : 0)
     this.largest = largestSegment(this.mss, this.#route.iface.offload.segmentation)
     this.recovery.control.mss = this.mss
   }
@@ -562,7 +560,7 @@ export class Connection implements TcpConnection, Flow {
   #release(): void {
     this.deadlines.end()
     this.outgoing.clear()
-    this.incoming.clearOutOfOrder()
+    this.incoming.abandon()
     this.flight.reset(this.sndNxt)
     this.layer.await(this, false)
   }
@@ -591,9 +589,12 @@ export class Connection implements TcpConnection, Flow {
   #again(now: Instant): void {
     if (this.#shrank) {
       this.#shrank = false
+      // Where what went out too large ends: all of it before that goes out again, in as many pieces as it takes.
+      let end = this.sndUna
       for (let i = 0; i < this.flight.count; i++) {
         const sent = this.flight.at(i)
-        if (!sent.sacked && ((sent.end - sent.start) | 0) > this.mss) this.output.retransmit(sent, now)
+        if (((sent.end - sent.start) | 0) > this.mss) end = sent.end
+        if (!sent.sacked && ((sent.start - end) | 0) < 0) this.output.retransmit(sent, now)
       }
     }
     this.output.push(now)

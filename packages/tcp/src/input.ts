@@ -95,6 +95,8 @@ export class Input {
       return ip.iface.drop(packet, c.layer.drops.old)
     }
     if (!this.#isInWindow(segment)) {
+      // RFC 2883 §4: so that the peer knows what it sent in vain.
+      if (segment.length > 0 && ((segment.sequence - c.rcvNxt) | 0) < 0) c.repeated(segment.sequence, (segment.sequence + segment.length) | 0)
       ip.iface.drop(packet, c.layer.drops.window)
       // RFC 9293 §3.10.7.4: it is told how far we are; unless it is a reset. RFC 5961 §7: not more often than is good.
       if (!bit(flags, RST)) this.#challenge(now, segment.length > 0)
@@ -115,7 +117,7 @@ export class Input {
     if ((c.state as string) === 'CLOSED') return packet.unref()
     this.#text(segment, packet, ip)
     if ((c.state as string) === 'CLOSED') return
-    this.#delay(segment, now)
+    this.#delay(now)
     // What its owner writes when it is told goes with the acknowledgement.
     c.tell()
     if ((c.state as string) !== 'CLOSED') c.output.push(now)
@@ -240,7 +242,8 @@ export class Input {
       return
     }
     const same = ((segment.window << c.sndScale) | 0) === c.sndWnd
-    if (!c.selective && segment.length === 0 && !bit(segment.flags, FIN) && same && segment.acknowledgment === c.sndUna) c.recovery.duplicate(c.sndNxt, now)
+    // What answers the probe of a window that is shut is no sign of loss.
+    if (!c.selective && c.sndWnd > 0 && segment.length === 0 && !bit(segment.flags, FIN) && same && segment.acknowledgment === c.sndUna) c.recovery.duplicate(c.sndNxt, now)
   }
 
   /** The blocks that it tells of (RFC 2018 §3); one below what is acknowledged is a duplicate that arrived there (RFC 2883 §4). */
@@ -288,7 +291,6 @@ export class Input {
     packet.pull(segment.dataOffset)
     if (distance < 0) {
       const known = Math.min(-distance, length)
-      // RFC 2883 §4: so that the peer knows what it sent in vain.
       if (known > 0) c.repeated(start, (start + known) | 0)
       packet.pull(Math.min(known, packet.length))
       length -= known
@@ -351,7 +353,7 @@ export class Input {
   }
 
   /** RFC 9293 §3.8.6.3: every second full-sized segment is acknowledged, and any other after a while; at the beginning each one. */
-  #delay(segment: Segment, now: Instant): void {
+  #delay(now: Instant): void {
     const c = this.#c
     if (c.unsaid === 0 || c.mustAcknowledge) return
     if (c.quick > 0) {

@@ -6,11 +6,9 @@ import type { Connection } from './connection.ts'
 import { deadline } from './deadlines.ts'
 import type { Sent } from './flight.ts'
 import {
-  ACK, at, FIN, HEADER, PSH, RST, SYN, synOptionsSize, writeHeader, writeSack, writeSynOptions, writeTimestamps,
+  ACK, at, FIN, HEADER, PSH, RST, SYN, synOptionsSize, TIMESTAMPS_SIZE, writeHeader, writeSack, writeSynOptions, writeTimestamps,
 } from './wire.ts'
 
-/** Bytes of a timestamps option with the padding before it (RFC 7323 appendix A). */
-const TIMESTAMPS = 12
 /** The largest window that is not scaled. */
 const MOST_WINDOW = 0xffff
 /** Milliseconds until it is tried again when there was no buffer. */
@@ -88,6 +86,7 @@ export class Output {
     const last = size === unsent
     const fin = last && c.ending && !c.finSent
     const flags = ACK | (last ? PSH : 0) | (fin ? FIN : 0)
+    if (c.flight.count === 0 && now - c.sentAt > c.times.rto) c.recovery.control.idled(now)
     if (!this.emit(c.sndNxt, size, flags, now)) return false
     const end = (c.sndNxt + size + (fin ? 1 : 0)) | 0
     c.flight.push(c.sndNxt, end, now)
@@ -262,7 +261,7 @@ export class Output {
       return false
     }
     const blocks = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo) ? this.#sackBlocks() : 0
-    const options = (c.timestamps ? TIMESTAMPS : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
+    const options = (c.timestamps ? TIMESTAMPS_SIZE : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
     const before = HEADER + options
     const packet = c.layer.buffers.alloc(size, route.headroom + before)
     if (packet === undefined) return this.#noBuffer(now)
@@ -271,7 +270,7 @@ export class Output {
     const { dv } = packet
     writeHeader(dv, start, c.local.port, c.remote.port, sequence, c.rcvNxt, before, flags, c.advertise())
     let to = start + HEADER
-    if (c.timestamps) to += writeTimestamps(dv, to, c.timestamp(now), c.tsRecent)
+    if (c.timestamps) to = writeTimestamps(dv, to, c.timestamp(now), c.tsRecent)
     if (blocks > 0) writeSack(dv, to, this.#blocks, blocks)
     if (size > c.mss) packet.segmentSize = c.mss
     if (!this.#send(packet, route, before + size)) return size === 0

@@ -274,6 +274,11 @@ export class ReceiveBuffer {
   /** Frees everything. */
   clear(): void {
     this.#ready.clear()
+    this.abandon()
+  }
+
+  /** Frees what is beyond holes: nothing will fill them. */
+  abandon(): void {
     for (const range of this.#ranges) range.blocks.clear()
     this.#ranges.length = 0
     this.#recent.length = 0

@@ -143,7 +143,7 @@ export class Recovery {
   /** RFC 8985 §6.2 step 4. */
   #reorderWindow(): number {
     if (!this.#reorders && (this.state !== 'open' || this.#flight.sacked >= DUPLICATES * this.control.mss)) return 0
-    return Math.min(this.#windows * this.#times.minimum / 4, this.#times.smoothed)
+    return Math.max(0, Math.min(this.#windows * this.#times.minimum / 4, this.#times.smoothed))
   }
 
   /** Losses that a timer has found: `late` was called, and something is lost. */
@@ -195,8 +195,7 @@ export class Recovery {
     this.#duplicates = 0
     this.#point = next
     this.#again = Number.NaN
-    // One event, however often the timer fires for it.
-    if (this.state !== 'loss') this.control.timedOut(this.#flight.outstanding, now)
+    this.control.timedOut(this.#flight.outstanding, now)
     this.state = 'loss'
     this.reorderDue = Infinity
   }

@@ -154,11 +154,11 @@ export class Script {
   }
 
   /** A handshake: the connection is established afterwards, and what was said meanwhile is checked. */
-  established({ passive = false, options = 'mss 1460,sackOK,ts,wscale 7', win = 65_535, ...rest }: { passive?: boolean; options?: string; win?: number } & TcpConnectOptions = {}): this {
+  established({ passive = false, options = 'mss 1460,sackOK,ts,wscale 7', win = 65_535, rtt = 0, ...rest }: { passive?: boolean; options?: string; win?: number; rtt?: number } & TcpConnectOptions = {}): this {
     if (passive) {
       this.listen(8, rest as never).receive(`S 0:0(0) win ${win} <${options}>`).expect('S. 0:0(0) ack 1').receive(`. 1:1(0) ack 1 win ${win >> this.#scaleIn(options)}`).accept()
     } else {
-      this.connect(rest).expect('S 0:0(0)').receive(`S. 0:0(0) ack 1 win ${win} <${options}>`).expect('. 1:1(0) ack 1')
+      this.connect(rest).expect('S 0:0(0)').after(rtt).receive(`S. 0:0(0) ack 1 win ${win} <${options}>`).expect('. 1:1(0) ack 1')
     }
     this.told()
     return this
@@ -230,16 +230,17 @@ export class Script {
       }
     }
     const scale = number('wscale') ?? -1
-    const size = HEADER + (syn ? synOptionsSize(scale, options.includes('sackOK'), stamps) : (stamps ? 12 : 0) + (count > 0 ? 4 + 8 * count : 0))
+    const bare = syn && options.length === 0
+    const size = HEADER + (bare ? 0 : syn ? synOptionsSize(scale, options.includes('sackOK'), stamps) : (stamps ? 12 : 0) + (count > 0 ? 4 + 8 * count : 0))
     const data = line.length
     const packet = new Uint8Array(20 + size + data)
     const dv = new DataView(packet.buffer)
     writeHeader(dv, 20, this.#peerPort, this.#ourPort, (PEER_ISS + line.from) | 0, line.ack === undefined ? 0 : ((this.#iss ?? 0) + line.ack) | 0, size, line.flags, line.win ?? 0xffff)
     dv.setUint16(20 + 18, line.urg)
-    if (syn) writeSynOptions(dv, 20 + HEADER, number('mss') ?? 1460, scale, options.includes('sackOK'), stamps, this.#ts, echo)
-    else {
+    if (syn && !bare) writeSynOptions(dv, 20 + HEADER, number('mss') ?? 1460, scale, options.includes('sackOK'), stamps, this.#ts, echo)
+    if (!syn) {
       let at = 20 + HEADER
-      if (stamps) at += writeTimestamps(dv, at, this.#ts, echo)
+      if (stamps) at = writeTimestamps(dv, at, this.#ts, echo)
       if (count > 0) writeSack(dv, at, blocks, count)
     }
     for (let i = 0; i < data; i++) packet[20 + size + i] = streamByte(line.from - 1 + i)

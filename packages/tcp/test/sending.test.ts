@@ -53,7 +53,7 @@ test('RFC 9293 §3.8.6.1: a window that is shut is probed, for as long as the pe
   assert.ok(probes.length > 6 && probes[1]! - probes[0]! < probes[3]! - probes[2]!, probes.join())
   assert.is(s.connection!.state, 'ESTABLISHED')
   s.receive('. 1:1(0) ack 1461 win 65535')
-  assert.equal(s.sent().map((line) => line.replace('P', '')), ['. 1461:1462(1) ack 1', '. 1462:2922(1460) ack 1', '. 2922:4382(1460) ack 1', '. 4382:5001(619) ack 1'].slice(0, 4))
+  assert.equal(s.sent().map((line) => line.replace('P', '')), ['. 1461:1462(1) ack 1', '. 1462:2922(1460) ack 1', '. 2922:4382(1460) ack 1'])
   await s.end()
 })
 
@@ -98,7 +98,7 @@ test('RFC 5681 §3.2: the third duplicate acknowledgement sends the first segmen
 })
 
 test('RFC 8985 §6: with selective acknowledgements only what is missing is sent again', async () => {
-  const s = new Script().established()
+  const s = new Script().established({ rtt: 10 })
   s.write(14_480)
   assert.is(s.sent().length, 10)
   s.after(10).receive('. 1:1(0) ack 1449').after(1).receive('. 1:1(0) ack 1449 <sack 2897:4345>').receive('. 1:1(0) ack 1449 <sack 2897:5793>')
@@ -113,7 +113,7 @@ test('RFC 8985 §6: with selective acknowledgements only what is missing is sent
 })
 
 test('RFC 8985 §7: nothing came back for the last segment: it is sent again long before the timeout', async () => {
-  const s = new Script().established()
+  const s = new Script().established({ rtt: 20 })
   s.write(1448).expect('P. 1:1449(1448) ack 1').after(20).receive('. 1:1(0) ack 1449')
   s.write(2896)
   assert.is(s.sent().length, 2)
