@@ -1,0 +1,54 @@
+/** Where a connection's sequence numbers and timestamps begin. Read RFC 6528, RFC 9293 §3.4.1 and RFC 7323 §5.4 before changing this file. */
+
+import type { Address, Instant, Random } from '@favonius/contract'
+import { SipHash } from './siphash.ts'
+
+/** Ticks of 4 µs in a millisecond (RFC 9293 §3.4.1). */
+const TICKS = 250
+/** Bytes of what is hashed: two addresses and two ports. */
+const LENGTH = 36
+
+/**
+ * Initial sequence numbers by RFC 6528 §3: a clock, so that those of one four-tuple go up, plus a keyed hash of the four-tuple, so that nobody
+ * can tell those of another.
+ */
+export class InitialSequence {
+  readonly #hash: SipHash
+  readonly #message = new DataView(new ArrayBuffer(LENGTH))
+
+  constructor(random: Random) {
+    const key = new Uint8Array(16)
+    random.fill(key)
+    this.#hash = new SipHash(new DataView(key.buffer))
+  }
+
+  /** ISN of a connection that begins now: signed 32 bits. */
+  next(local: Address, localPort: number, remote: Address, remotePort: number, now: Instant): number {
+    this.#take(local, localPort, remote, remotePort)
+    return (this.#hash.low + Math.floor(now * TICKS)) | 0
+  }
+
+  /**
+   * What to add to the clock for the timestamps of a connection: signed 32 bits, always the same for the same four-tuple, so that they go up
+   * from one connection to the next as PAWS needs it (RFC 7323 §5.4), and tell nobody else for how long we have been up (§7.1).
+   */
+  timestampOffset(local: Address, localPort: number, remote: Address, remotePort: number): number {
+    this.#take(local, localPort, remote, remotePort)
+    return this.#hash.high
+  }
+
+  #take(local: Address, localPort: number, remote: Address, remotePort: number): void {
+    const message = this.#message
+    message.setInt32(0, local.w0)
+    message.setInt32(4, local.w1)
+    message.setInt32(8, local.w2)
+    message.setInt32(12, local.w3)
+    message.setInt32(16, remote.w0)
+    message.setInt32(20, remote.w1)
+    message.setInt32(24, remote.w2)
+    message.setInt32(28, remote.w3)
+    message.setUint16(32, localPort)
+    message.setUint16(34, remotePort)
+    this.#hash.hash(message, LENGTH)
+  }
+}
