@@ -8,6 +8,7 @@
  */
 
 import type { Address, TcpEndpoint } from '@favonius/contract'
+import { isLinkLocal, sameAddress } from '@favonius/inet'
 
 /** What is in the table. Its ends do not change while it is. */
 export interface Flow {
@@ -142,9 +143,7 @@ export class FlowTable<F extends Flow> {
 
 /** Whether two addresses are the same, in their zones where those mean something. */
 function same(a: Address, b: Address): boolean {
-  return (
-    a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0 && a.family === b.family && (a.zone === b.zone || a.w0 >>> 22 !== 0x3fa)
-  )
+  return sameAddress(a, b) && (a.zone === b.zone || !isLinkLocal(a))
 }
 
 /** Thirty-two bits of which each depends on all of `n`'s (the finalizer of MurmurHash3). */

@@ -154,6 +154,27 @@ test('CUBIC, §4.6 and §4.7: a loss before the window has come back makes room'
   near(control.window / MSS, 0.85 * window, 0.015, 'at the flat place')
 })
 
+test('CUBIC, §4.9: a loss in vain leaves the curve as it was; found late, it changes nothing', () => {
+  const control = after(cubic, 1000)
+  const other = after(cubic, 1000)
+  let now = 0
+  for (; now < 5000; now += 100) {
+    round(control, now)
+    round(other, now)
+  }
+  control.lost(control.window, now)
+  round(control, now)
+  control.undo()
+  round(other, now)
+  for (now += 100; now < 12_000; now += 100) assert.ok(Math.abs(round(control, now) - round(other, now)) < 5)
+  const { window } = control
+  control.lost(window, now)
+  for (; control.window <= window; now += 100) round(control, now)
+  const grown = [control.window, control.threshold]
+  control.undo()
+  assert.equal([control.window, control.threshold], grown)
+})
+
 test('CUBIC, §4.8: after a timeout the curve begins where slow start ends', () => {
   const control = after(cubic, 100)
   control.timedOut(70 * MSS, 0)

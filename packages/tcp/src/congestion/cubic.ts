@@ -132,8 +132,10 @@ class Cubic implements CongestionControl {
 
   undo(): void {
     const before = this.#before
-    if (before === undefined) return
-    this.#window = Math.max(this.#window, before.window)
+    this.#before = undefined
+    // §4.9: what has grown beyond it since goes on as it is.
+    if (before === undefined || this.#window >= before.window) return
+    this.#window = before.window
     this.threshold = before.threshold
     this.#prior = before.prior
     this.#origin = before.origin
@@ -141,7 +143,6 @@ class Cubic implements CongestionControl {
     this.#updated = before.updated
     this.#k = before.k
     this.#estimate = before.estimate
-    this.#before = undefined
     this.#timedOut = this.#afterTimeout = false
   }
 }
