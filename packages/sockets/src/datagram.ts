@@ -296,7 +296,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'out': {
         const peer = this.#socket?.peer
         const route = peer && this.#socket!.routeTo(peer)
-        return route === undefined || !route.iface.full
+        return route === undefined || !route.iface.isFull(this.#sending.priority)
       }
     }
   }
