@@ -21,10 +21,10 @@ const test = suite('traffic classes on a TAP', { timeout: 60_000 })
 const tap = peer('the Linux kernel over TAP', { command: ['ip', 'python3'], package: 'iproute2 python3', root: true, tun: true })
 const FLOOD = fileURLToPath(new URL('flood.py', import.meta.url))
 
+const FULL = 'trafficClasses: receive queue is full'
 const SECONDS = 2
 /** Datagrams a second that come, and the milliseconds that each of the flood is worked on: three times as much as there is time for. */
-const RATE = 10_000
-const WORK = 0.3
+const FLOODS = [{ rate: 10_000, work: 0.3 }, { rate: 60_000, work: 0.05 }] as const
 
 interface Outcome {
   /** Milliseconds from the kernel's side to the application, in order of size; and how many were sent. */
@@ -37,7 +37,7 @@ interface Outcome {
 /** The kernel's CLOCK_MONOTONIC, in nanoseconds, as Python and Node read it. */
 const since = (data: Uint8Array): number => Number(process.hrtime.bigint() - new DataView(data.buffer, data.byteOffset).getBigUint64(0)) / 1e6
 
-async function outcome(queues: number): Promise<Outcome> {
+async function outcome(queues: number, { rate, work }: (typeof FLOODS)[number]): Promise<Outcome> {
   const namespace = makeNamespace()
   try {
     await namespace.run('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1')
@@ -52,11 +52,11 @@ async function outcome(queues: number): Promise<Outcome> {
     await stack.sockets.open({ port: 1 }, {
       receive() {
         flood++
-        for (const end = performance.now() + WORK; performance.now() < end; );
+        for (const end = performance.now() + work; performance.now() < end; );
       },
     })
     await stack.sockets.open({ port: 2 }, { receive: (data) => void urgent.push(since(data)) })
-    const printed = await namespace.must('python3', FLOOD, 'fav0', `${eth0.address}`, `${SECONDS}`, `${RATE}`)
+    const printed = await namespace.must('python3', FLOOD, 'fav0', `${eth0.address}`, `${SECONDS}`, `${rate}`)
     const sent = Number(/ and (\d+)/.exec(printed)?.[1])
     const { drops } = stack.netif.statistics()
     await stack.stop()
@@ -70,19 +70,22 @@ async function outcome(queues: number): Promise<Outcome> {
 const at = (values: readonly number[], share: number): number => values[Math.min(values.length - 1, Math.floor(values.length * share))]!
 
 if (tap) test('urgent datagrams overtake a flood that is more than the stack can work on', async () => {
-  const rows = [['classes', 'urgent arrived', 'median', '90%', 'worst', 'flood worked on', 'dropped by class']]
-  const outcomes = new Map<number, Outcome>()
-  for (const queues of [0, 8]) {
-    const one = await outcome(queues)
-    outcomes.set(queues, one)
-    rows.push([queues === 0 ? 'none' : `${queues}`, `${one.urgent.length} of ${one.sent}`,
-      ...[0.5, 0.9, 1].map((share) => `${at(one.urgent, share).toFixed(2)} ms`), `${one.flood}`, `${one.drops['trafficClasses: receive queue is full'] ?? 0}`])
+  const rows = [['work on each', 'classes', 'urgent arrived', 'median', '90%', 'worst', 'flood worked on', 'dropped by class']]
+  const outcomes: Outcome[] = []
+  for (const flood of FLOODS) {
+    for (const queues of [0, 8]) {
+      const one = await outcome(queues, flood)
+      outcomes.push(one)
+      rows.push([`${flood.work * 1000} µs`, queues === 0 ? 'none' : `${queues}`, `${one.urgent.length} of ${one.sent}`,
+        ...[0.5, 0.9, 1].map((share) => `${at(one.urgent, share).toFixed(2)} ms`), `${one.flood}`, `${one.drops[FULL] ?? 0}`])
+    }
   }
-  console.log(`\n${rows.map((row) => row.map((cell) => cell.padEnd(18)).join('').trimEnd()).join('\n')}`)
-  const [none, eight] = [outcomes.get(0)!, outcomes.get(8)!]
-  assert.ok(none.urgent.length > 0 && eight.urgent.length > eight.sent * 0.9, 'with classes hardly any is lost')
-  assert.ok(eight.drops['trafficClasses: receive queue is full']! > 0, 'what is lost is lost by us, counted, and of the flood')
-  assert.ok(at(none.urgent, 0.5) > 4 * at(eight.urgent, 0.5), 'the median is a few times lower')
+  console.log(`\n${rows.map((row) => row.map((cell) => cell.padEnd(17)).join('').trimEnd()).join('\n')}`)
+  // Of the first flood alone: whether the second is more than there is time for is up to the machine.
+  const [none, eight] = outcomes
+  assert.ok(none!.urgent.length > 0 && eight!.urgent.length > eight!.sent * 0.9, 'with classes hardly any is lost')
+  assert.ok(eight!.drops[FULL]! > 0, 'what is lost is lost by us, counted, and of the flood')
+  assert.ok(at(none!.urgent, 0.5) > 4 * at(eight!.urgent, 0.5), 'the median is a few times lower')
 })
 
 test.run()
