@@ -40,7 +40,7 @@ export class Slot implements NetBuf {
   segmentSize = 0
   /** NaN makes it a field for doubles from the first. */
   timestamp: Instant = Number.NaN
-  /** Made once for a slot, when first asked for, and not begun anew with it: who writes it does. */
+  /** Made once for a slot, by who takes times, and not begun anew with it: that is theirs too. */
   stages: Float64Array | undefined
 
   constructor(chunk: Chunk, start: number, list: FreeList, pool: Pool) {

@@ -55,3 +55,31 @@ export const trafficClassesOptions = {
     help: 'Packets kept for each class on the way up; what comes when it is full is dropped. Zephyr has 14 for the whole of an Ethernet stack.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `packetTimes()`. */
+export const packetTimesOptions = {
+  transmit: {
+    symbol: 'CONFIG_NET_PKT_TXTIME_STATS',
+    type: 'bool',
+    default: true,
+    help: 'How long packets take from the moment they are made until a device has taken them. Zephyr: n; here who composes it wants it.',
+  },
+  transmitDetail: {
+    symbol: 'CONFIG_NET_PKT_TXTIME_STATS_DETAIL',
+    type: 'bool',
+    default: false,
+    help: 'The same from place to place of their way down.',
+  },
+  receive: {
+    symbol: 'CONFIG_NET_PKT_RXTIME_STATS',
+    type: 'bool',
+    default: true,
+    help: 'How long datagrams take from the driver until an application has read them. Zephyr: n; here who composes it wants it.',
+  },
+  receiveDetail: {
+    symbol: 'CONFIG_NET_PKT_RXTIME_STATS_DETAIL',
+    type: 'bool',
+    default: false,
+    help: 'The same from place to place of their way up.',
+  },
+} as const satisfies Options

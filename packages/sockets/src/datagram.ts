@@ -222,6 +222,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   // ---- receiving ----
 
   receive(packet: NetBuf, from: Peer, ip: IpInfo): void {
+    this.#parts.netif.times?.delivered(packet)
     if (!this.#queue.push(packet, from)) return ip.iface.drop(packet, this.#parts.drops.queueFull)
     this.#wake('in')
   }
@@ -276,7 +277,10 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       this.#open()
       this.#throwError()
       const waiting = this.#queue.shift()
-      if (waiting !== undefined) return waiting
+      if (waiting !== undefined) {
+        this.#parts.netif.times?.read(waiting.packet)
+        return waiting
+      }
       await this.#wait('in', options, this.#receiveTimeout)
     }
   }
