@@ -133,6 +133,25 @@ export const stories = [
       import { ipv4 as ip } from '@favonius/ipv4'`),
   },
   {
+    name: 'traffic classes and packet times',
+    entry: `
+      export { trafficClasses } from '@favonius/netif/traffic'
+      export { packetTimes, show } from '@favonius/netif/times'`,
+    budget: 12_600,
+    forbidden: [...edgesAndTools, 'packages/{ethernet,ip,ipv4,ipv6,udp,sockets,stack}/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { loopback } from '@favonius/netif'
+      import { packetTimes, show } from '@favonius/netif/times'
+      import { trafficClasses } from '@favonius/netif/traffic'
+      const stack = compose(system, loopback(), trafficClasses({ transmit: 8, receive: 8 }), packetTimes())
+      await stack.loopback.up()
+      if (stack.trafficClasses.statistics().sent.length !== 8) throw new Error('there are not eight classes')
+      if (!show(stack.packetTimes.statistics()).startsWith('Avg TX net_pkt (0)')) throw new Error('a packet was measured that nobody sent')
+      await stack.stop()`,
+  },
+  {
     name: 'a simulated network',
     entry: `export { simulate } from '@favonius/sim'`,
     budget: 14_000,

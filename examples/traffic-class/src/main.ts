@@ -8,7 +8,8 @@ import type { Interface, UdpSocket } from '@favonius/contract'
 import { VlanLayer } from '@favonius/ethernet/vlan'
 import { ANY6 } from '@favonius/inet'
 import { settle } from '@favonius/kconfig'
-import { trafficClassesOptions, TrafficClassesLayer, type TrafficStatistics } from '@favonius/netif/traffic'
+import { packetTimesOptions, PacketTimesLayer, show, type PacketTimes } from '@favonius/netif/times'
+import { trafficClassesOptions, TrafficClassesLayer, type TrafficClasses, type TrafficStatistics } from '@favonius/netif/traffic'
 import { ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, statistics, table, type Host } from '@favonius-examples/kit'
 
 /** Priorities 0 to 3 go by VLAN 100, the others by VLAN 200. We are 1, the peer is 2. */
@@ -33,13 +34,15 @@ const hosts = await openHosts({ ...link, rate: RATE }, narrate()).catch((error: 
 const both = await Promise.all([hosts.us, ...hosts.peer ? [hosts.peer] : []].map((host, i) => equip(host, i + 1)))
 const ours = both[0]!
 await (hosts.peer === undefined ? meetLinux() : askUnderFlood(hosts.peer))
-console.log(`\nWhat the classes of ${hosts.us.name} counted:\n${byClass(ours.statistics())}`)
+console.log(`\nWhat the classes of ${hosts.us.name} counted:\n${byClass(ours.classes.statistics())}`)
+console.log(`\nHow long packets of ${hosts.us.name} took between driver and socket, together and by class:\n${show(ours.times.statistics()).replace(/^/gm, '  ')}`)
 console.log(`\nWhat ${hosts.us.name} counted:\n${statistics(hosts.us)}`)
 await hosts.stop()
 
-/** The kit's stacks come without; a program that composes its own lists `vlan()` and `trafficClasses({ transmit: 8, receive: 8 })`. */
-async function equip({ stack, iface: eth0 }: Host, number: number): Promise<TrafficClassesLayer> {
+/** The kit's stacks come without; a program that composes its own lists `vlan()`, `trafficClasses({ transmit: 8, receive: 8 })`, `packetTimes()`. */
+async function equip({ stack, iface: eth0 }: Host, number: number): Promise<{ readonly classes: TrafficClasses; readonly times: PacketTimes }> {
   const classes = new TrafficClassesLayer(system, stack.netif, settle('trafficClasses', trafficClassesOptions, { transmit: 8, receive: 8 }))
+  const times = new PacketTimesLayer(system, stack.netif, settle('packetTimes', packetTimesOptions, { transmitDetail: true, receiveDetail: true }), classes)
   const vlans = new VlanLayer(stack.netif, { maxVlans: VLANS.length })
   await Promise.all(VLANS.map(({ tag, ipv4, ipv6 }) => {
     const iface: Interface = vlans.add(eth0, tag)
@@ -47,7 +50,7 @@ async function equip({ stack, iface: eth0 }: Host, number: number): Promise<Traf
     stack.ipv6.addAddress(iface, `${ipv6}${number}/64`)
     return iface.up()
   }))
-  return classes
+  return { classes, times }
 }
 
 /** Round trips at each priority, while the wire is full of priority 0. */
@@ -90,7 +93,7 @@ async function askUnderFlood(peer: Host): Promise<void> {
     socket.close()
     times.sort((a, b) => a - b)
     const median = times[times.length >> 1]
-    rows[priority + 1] = [priority, ours.sending.of(priority), name, `VLAN ${tag}`, `${times.length} of ${QUESTIONS}`, median === undefined ? '' : ms(median)]
+    rows[priority + 1] = [priority, ours.classes.sending.of(priority), name, `VLAN ${tag}`, `${times.length} of ${QUESTIONS}`, median === undefined ? '' : ms(median)]
   }))
   asking = false
   await flooding

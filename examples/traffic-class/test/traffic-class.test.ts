@@ -24,6 +24,8 @@ test('what is urgent comes back soon, what is below the flood late or never, and
     const classes = [...stdout.matchAll(new RegExp(`^ +${direction} +(\\d) +(\\d) +(\\d+) `, 'gm'))].map(([, index, priority]) => `${index}:${priority}`)
     for (const each of ['7:7', '6:6', '5:5', '4:4', '3:3', '2:2', '1:0']) assert.ok(classes.includes(each), `${direction} ${each}`)
   }
+  assert.match(stdout, /Avg TX net_pkt \(\d+\) time \d+ us \[0->\d+->\d+->\d+=\d+ us\]/)
+  assert.match(stdout, /Avg RX net_pkt \(\d+\) time \d+ us \[0->\d+->\d+->\d+->\d+=\d+ us\]/)
 })
 
 test.run()
