@@ -255,9 +255,9 @@ test('an interface that goes down takes what it received with it; what others re
   iface.down()
   env.step()
   assert.equal(heard, ['0 b'])
-  assert.equal(netif.statistics(iface).drops, { 'netif: interface is down': 2 })
+  assert.equal(netif.statistics(iface).drops, { 'trafficClasses: interface went down': 2 })
   await netif.remove(iface)
-  assert.is(netif.statistics().drops['netif: interface is down'], 2)
+  assert.is(netif.statistics().drops['trafficClasses: interface went down'], 2)
   await end()
 })
 

@@ -62,7 +62,7 @@ export class TrafficClassesLayer implements TrafficClasses, Traffic {
     this.#timer = env.clock.timer(() => this.#work())
     this.#drops = netif.reasons({
       full: ['trafficClasses: receive queue is full'],
-      down: ['netif: interface is down'],
+      down: ['trafficClasses: interface went down'],
     })
     this.#unlisten = netif.listen(({ type, iface }) => {
       if (type === 'disabled') this.#queue?.remove((packet) => packet.iface === iface, (packet) => iface.drop(packet, this.#drops.down))
