@@ -65,7 +65,7 @@ function host(name: string, number: 1 | 2, device: Device, { pcap }: { readonly 
 export async function openHosts(options: LinkOptions, watch: Watch = () => () => {}): Promise<Hosts> {
   const made: (Host & { end(): Promise<void> })[] = []
   const commands: string[] = []
-  const wire = new EthernetSegment(system)
+  const wire = new EthernetSegment(system, options.rate === undefined ? {} : { rate: options.rate })
   const lossy = (device: Device): Device => (options.drop > 0 ? faulty(device, system, { loss: options.drop }) : device)
   if (options.tap === undefined) {
     made.push(host('alice', 1, lossy(wire.device()), options, watch), host('bob', 2, wire.device(), {}, watch))

@@ -12,6 +12,7 @@ export type {
   AddOptions, AddressOrigin, AddressState, DefaultInterface, DropReason, Hold, Interface, InterfaceAddress, L2, L2Flags,
   Netif, NetifEvent, NetworkInput, Resolver, Statistics, Tap, UpOptions, VirtualOptions,
 } from './netif.ts'
+export type { PacketTimer, Traffic, TransmitQueue } from './traffic.ts'
 export type { IcmpError, Ip, IpInfo, NetworkLayer, PingOptions, PingResult, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'
 export type {
   DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet,

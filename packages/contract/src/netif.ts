@@ -4,6 +4,7 @@ import type { Address, Family, LinkAddress } from './address.ts'
 import type { Device, Medium, Offload } from './device.ts'
 import type { Instant } from './env.ts'
 import type { BufferPool, NetBuf } from './netbuf.ts'
+import type { PacketTimer, Traffic } from './traffic.ts'
 
 /** What a link layer can do, as `net_l2_flags`. */
 export interface L2Flags {
@@ -129,8 +130,8 @@ export interface Interface {
 
   /** Bytes to leave before a network packet that goes out here. */
   readonly headroom: number
-  /** True when the transmit queue is full: wait for `ready` before making another packet. */
-  readonly full: boolean
+  /** True when no packet of this 802.1Q priority can wait for the device any more: wait for `ready` before making another. */
+  isFull(priority: number): boolean
   /** A network packet goes down: its next hop is resolved and its link header put on. False: dropped and counted. */
   output(packet: NetBuf, nextHop: Address): boolean
   /** A finished frame goes to the device; L2's own way down. Partial checksums are finished here when the device does not. */
@@ -158,7 +159,7 @@ export type NetifEvent =
   /** Someone else uses our address. `by` is their link address, where known. */
   | { readonly type: 'address-conflict'; readonly iface: Interface; readonly address: Address; readonly by: LinkAddress | undefined }
   | { readonly type: 'group-joined' | 'group-left'; readonly iface: Interface; readonly group: Address }
-  /** A full transmit queue has room again. */
+  /** Where a transmit queue was full, for some priority, there is room again. */
   | { readonly type: 'ready'; readonly iface: Interface }
 
 /** Sees every frame of every interface, for captures. It must not keep or change the packet. */
@@ -190,7 +191,7 @@ export interface VirtualOptions {
   readonly address: LinkAddress
   readonly mtu: number
   readonly offload?: Offload
-  /** The interface that carries its frames: it is `full` when that one is. */
+  /** The interface that carries its frames: it is full when that one is. */
   readonly lower?: Interface
 }
 
@@ -217,6 +218,11 @@ export interface Netif {
   registerProtocol(etherType: number, input: NetworkInput): () => void
   /** A resolver for next hops of a family on a medium; `*` for every medium without one of its own. */
   registerResolver(family: Family, medium: Medium | '*', resolver: Resolver): () => void
+
+  /** Who lets packets overtake each other; set by `trafficClasses()`. */
+  traffic: Traffic | undefined
+  /** Who takes packets' times; set by `packetTimes()`. */
+  times: PacketTimer | undefined
 
   /** The index of a counter such as `udp.recv`; the same name gives the same index. */
   counter(name: string): number

@@ -184,13 +184,13 @@ test('a VLAN is full while the interface below is, so that senders wait for its 
   const transmit = wire.transmit.bind(wire)
   wire.transmit = () => false
   for (let n = 0; n < 8; n++) {
-    assert.not(v200.full)
+    assert.not(v200.isFull(0))
     assert.ok(v100.output(packet('x', v100.headroom), address('224.0.0.1')))
   }
-  assert.equal([eth0.full, v100.full, v200.full], [true, true, true])
+  assert.equal([eth0.isFull(0), v100.isFull(0), v200.isFull(0)], [true, true, true])
   wire.transmit = transmit
   wire.sink!.ready()
-  assert.equal([eth0.full, v100.full, v200.full, ready, wire.take().length], [false, false, false, 1, 8])
+  assert.equal([eth0.isFull(0), v100.isFull(0), v200.isFull(0), ready, wire.take().length], [false, false, false, 1, 8])
   assert.equal(drops(), {})
   await end()
 })

@@ -2,7 +2,7 @@
 
 import type {
   Address, Device, DeviceSink, DropReason, Env, Hold, Interface, InterfaceAddress, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent,
-  NetworkInput, Offload, Resolver, Tap, UpOptions,
+  NetworkInput, Offload, Resolver, Tap, TransmitQueue, UpOptions,
 } from '@favonius/contract'
 import { deferred } from '@favonius/clock'
 import { failure, NO_LINK_ADDRESS, sameAddress } from '@favonius/inet'
@@ -65,7 +65,8 @@ export class NetworkInterface implements Interface {
 
   readonly #shared: Shared
   readonly #tally: Tally
-  readonly #queue: PacketRing
+  /** What its device was too busy for; made when that first happens. */
+  #queue: TransmitQueue | undefined
   readonly #lower: Interface | undefined
   readonly #joined: number[] = []
   readonly #waiters = new Set<Waiter>()
@@ -78,12 +79,12 @@ export class NetworkInterface implements Interface {
   #closed = false
   /** The end of the device, once that has begun. */
   #stopping: void | Promise<void> = undefined
-  #wasFull = false
+  /** Priorities, a bit for each, that found no room behind the last frame of theirs: their senders wait for `ready`. */
+  #full = 0
 
   constructor(shared: Shared, tally: Tally, parts: InterfaceParts) {
     this.#shared = shared
     this.#tally = tally
-    this.#queue = new PacketRing(shared.transmitQueue)
     this.#lower = parts.lower
     this.index = parts.index
     this.name = parts.name
@@ -100,8 +101,8 @@ export class NetworkInterface implements Interface {
     return this.#carrier
   }
 
-  get full(): boolean {
-    return this.#lower === undefined ? this.#queue.full : this.#lower.full
+  isFull(priority: number): boolean {
+    return this.#lower === undefined ? this.#queue?.isFull(priority) === true : this.#lower.isFull(priority)
   }
 
   // ---- states ----
@@ -229,10 +230,10 @@ export class NetworkInterface implements Interface {
     this.running = running
     this.l2.enable(this, running)
     if (!running) {
-      for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.drop(packet, this.#shared.drops.down)
-      this.#wasFull = false
+      for (let packet = this.#queue?.shift(); packet !== undefined; packet = this.#queue?.shift()) this.drop(packet, this.#shared.drops.down)
     }
     this.#shared.emit({ type: running ? 'up' : 'down', iface: this })
+    this.#tellRoom()
     this.#settleWaiters()
   }
 
@@ -298,16 +299,22 @@ export class NetworkInterface implements Interface {
 
   #receive(frame: NetBuf): void {
     const { drops, counters, netif, env, taps } = this.#shared
+    const { traffic, times } = netif
     frame.iface = this
     frame.link = frame.offset
     frame.network = -1
     frame.transport = -1
     if (!this.enabled) return this.drop(frame, drops.disabled)
     if (!netif.buffers.adopt(frame)) return this.drop(frame, drops.quota)
-    frame.timestamp = env.clock.now()
+    if (times === undefined) frame.timestamp = env.clock.now()
+    else times.begin(frame)
     this.#tally.counters[counters.received]! += frame.total()
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'in')
-    if (this.l2.receive(this, frame)) this.input(frame)
+    if (!this.l2.receive(this, frame)) return
+    times?.queued(frame)
+    if (traffic !== undefined) return traffic.receive(frame)
+    times?.taken(frame)
+    this.input(frame)
   }
 
   input(packet: NetBuf): void {
@@ -319,18 +326,27 @@ export class NetworkInterface implements Interface {
 
   #ready(): void {
     const { device } = this
-    if (device === undefined) return
+    const queue = this.#queue
+    if (device === undefined || queue === undefined) return
     // Out of the queue first: a device that finds its link gone says so from within transmit, and the queue is emptied.
-    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
-      if (device.transmit(frame)) continue
-      if (this.running) this.#queue.unshift(frame)
+    for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) {
+      if (this.#hand(device, frame)) continue
+      if (this.running) queue.unshift(frame)
       else this.drop(frame, this.#shared.drops.down)
       break
     }
-    if (this.#wasFull && !this.#queue.full) {
-      this.#wasFull = false
-      this.#shared.emit({ type: 'ready', iface: this })
+    this.#tellRoom()
+  }
+
+  /** Wakes senders when there is room for some that found none. */
+  #tellRoom(): void {
+    let full = 0
+    for (let priority = 0; this.#full >> priority > 0; priority++) {
+      if (this.#full >> priority & 1 && this.#queue!.isFull(priority)) full |= 1 << priority
     }
+    if (full === this.#full) return
+    this.#full = full
+    this.#shared.emit({ type: 'ready', iface: this })
   }
 
   // ---- the way down ----
@@ -355,7 +371,9 @@ export class NetworkInterface implements Interface {
 
   transmit(frame: NetBuf): boolean {
     const { device } = this
-    const { drops, counters, taps } = this.#shared
+    const { drops, counters, netif, taps } = this.#shared
+    const { traffic, times } = netif
+    const { priority } = frame
     frame.iface = this
     if (!this.running || device === undefined) {
       this.drop(frame, drops.down)
@@ -368,15 +386,38 @@ export class NetworkInterface implements Interface {
     }
     if (frame.checksum === 1 && !this.offload.transmitChecksum) finishChecksum(frame)
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'out')
-    if (this.#queue.length > 0 || !device.transmit(frame)) {
+    times?.queued(frame)
+    if (this.#queue?.isNext(priority) === false || !this.#hand(device, frame)) {
       // The device may just have found its link gone.
-      if (!this.running || !this.#queue.push(frame)) {
+      if (!this.running || !this.#keep(frame, priority)) {
         this.drop(frame, this.running ? drops.queueFull : drops.down)
         return false
       }
-      this.#wasFull = this.#queue.full
     }
+    traffic?.sent(priority, size)
     this.#tally.counters[counters.sent]! += size
+    return true
+  }
+
+  /** Gives a frame to the device. */
+  #hand(device: Device, frame: NetBuf): boolean {
+    const { times } = this.#shared.netif
+    if (times === undefined) return device.transmit(frame)
+    times.taken(frame)
+    // What the device has taken may be gone already: a reference of our own keeps it until its time is taken.
+    frame.ref()
+    const took = device.transmit(frame)
+    if (took) times.sent(frame)
+    frame.unref()
+    return took
+  }
+
+  /** Keeps a frame until the device is ready. False when there is no room. */
+  #keep(frame: NetBuf, priority: number): boolean {
+    const { netif, transmitQueue } = this.#shared
+    const queue = (this.#queue ??= netif.traffic?.queue(transmitQueue) ?? new PacketRing(transmitQueue))
+    if (!queue.push(frame)) return false
+    if (queue.isFull(priority)) this.#full |= 1 << priority
     return true
   }
 

@@ -2,7 +2,7 @@
 
 import type {
   AddOptions, Address, DefaultInterface, Device, Env, Family, Interface, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent, NetworkInput,
-  Resolver, Statistics, Tap, VirtualOptions, BufferPool, DropReason, Timer,
+  PacketTimer, Resolver, Statistics, Tap, Traffic, VirtualOptions, BufferPool, DropReason, Timer,
 } from '@favonius/contract'
 import { ConfigError } from '@favonius/kconfig'
 import { CounterTable } from './counters.ts'
@@ -37,6 +37,8 @@ export class NetifLayer implements Netif {
   readonly #interfaces: NetworkInterface[] = []
   readonly interfaces: readonly Interface[] = this.#interfaces
   readonly buffers: BufferPool
+  traffic: Traffic | undefined
+  times: PacketTimer | undefined
   readonly #env: Env
   readonly #defaultInterface: DefaultInterface
   readonly #table = new CounterTable()
@@ -186,7 +188,11 @@ export class NetifLayer implements Netif {
     for (let n = 0; n < LOOP_BATCH; n++) {
       const packet = this.#loop.shift()
       if (packet === undefined) return
+      const { times } = this
       packet.timestamp = this.#env.clock.now()
+      times?.begin(packet)
+      times?.queued(packet)
+      times?.taken(packet)
       packet.iface!.input(packet)
     }
     if (this.#loop.length > 0) this.#loopTimer.schedule(this.#env.clock.now())

@@ -125,11 +125,11 @@ test('a busy device is waited for, in order and within bounds', async () => {
   netif.listen((event) => events.push(event.type))
   device.room = 1
   for (const text of ['a', 'b', 'c']) assert.ok(iface.output(packet(text), peer))
-  assert.ok(iface.full)
+  assert.ok(iface.isFull(0))
   assert.not(iface.output(packet('d'), peer))
   device.room = Infinity
   device.sink!.ready()
-  assert.not(iface.full)
+  assert.not(iface.isFull(0))
   assert.equal(events, ['ready'])
   assert.equal(device.sent.map((frame) => String.fromCharCode(frame.u8[frame.offset + 2]!)), ['a', 'b', 'c'])
   assert.is(l2.to, iface.address)

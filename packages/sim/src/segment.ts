@@ -219,8 +219,13 @@ export class EthernetSegment {
     for (let n = 0; n < BATCH && deliveries.length > 0 && deliveries.due <= now; n++) {
       const { sink, plugged } = deliveries.path.to
       const frame = this.#take()
-      if (sink === undefined || !plugged) frame.unref()
-      else sink.frame(frame)
+      if (sink === undefined || !plugged) {
+        frame.unref()
+        continue
+      }
+      // On the wire there are bytes alone; what is not in a tag its sender has not said.
+      frame.priority = 0
+      sink.frame(frame)
     }
     if (deliveries.length > 0) this.#timer.schedule(deliveries.due)
     if (this.#waiting) this.#wake()

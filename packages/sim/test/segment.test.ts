@@ -22,6 +22,21 @@ test('one hearer of a group gets the frame itself, each other a copy from its ow
   assert.equal(ports.map(({ buffers }) => buffers.live), [0, 0, 0, 0])
 })
 
+test('a frame without a tag has no priority for whoever hears it, though it passes by reference', () => {
+  const { env, wire, ports, frame } = wired(3)
+  const [a] = ports
+  const heard: number[] = []
+  const ear = wire.device()
+  void ear.start({ frame: (one) => { heard.push(one.priority); one.unref() }, ready() {}, carrier() {}, lost() {} }, a!.buffers)
+  for (const to of [4, -1]) {
+    const urgent = frame(a!, to, 'x')
+    urgent.priority = 6
+    a!.device.transmit(urgent)
+  }
+  while (env.step());
+  assert.equal(heard, [0, 0])
+})
+
 test('a hearer without a buffer loses its copy, and nobody else\'s', () => {
   const { env, wire, ports, frame } = wired(3)
   const [a, b, c] = ports

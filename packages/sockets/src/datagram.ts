@@ -222,6 +222,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   // ---- receiving ----
 
   receive(packet: NetBuf, from: Peer, ip: IpInfo): void {
+    this.#parts.netif.times?.delivered(packet)
     if (!this.#queue.push(packet, from)) return ip.iface.drop(packet, this.#parts.drops.queueFull)
     this.#wake('in')
   }
@@ -276,7 +277,10 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       this.#open()
       this.#throwError()
       const waiting = this.#queue.shift()
-      if (waiting !== undefined) return waiting
+      if (waiting !== undefined) {
+        this.#parts.netif.times?.read(waiting.packet)
+        return waiting
+      }
       await this.#wait('in', options, this.#receiveTimeout)
     }
   }
@@ -296,7 +300,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'out': {
         const peer = this.#socket?.peer
         const route = peer && this.#socket!.routeTo(peer)
-        return route === undefined || !route.iface.full
+        return route === undefined || !route.iface.isFull(this.#sending.priority)
       }
     }
   }

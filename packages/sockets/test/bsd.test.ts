@@ -247,4 +247,28 @@ check('a socket that another hearer closes in the middle of a group\'s datagram 
   assert.is(b.stack.netif.buffers.live, 0)
 })
 
+test('sockets that wait for one interface take turns', async () => {
+  const net = simulate({ seed: 5, record: false })
+  const lan = net.ethernet({ rate: 10_000_000 })
+  const [a, b] = ['a', 'b'].map((name) => net.node(name, [ethernet(), ipv6(), udp(), sockets()], lan))
+  a!.stack.ipv6.addAddress(a!.iface, '2001:db8::1/64')
+  b!.stack.ipv6.addAddress(b!.iface, `${B}/64`)
+  const sent = [0, 0, 0]
+  await net.run(async () => {
+    await Promise.all([a!.iface.up(), b!.iface.up()])
+    await a!.stack.ipv6.ping(B) // what waits for a neighbour's address does not wait for the interface
+    await b!.stack.sockets.open({ port: 9 }, { receive() {} })
+    const end = net.env.clock.now() + 500
+    await Promise.all(sent.map(async (_, i) => {
+      const socket = a!.stack.sockets.socket('inet6', 'dgram')
+      while (net.env.clock.now() < end) {
+        await socket.sendto(new Uint8Array(1000), { address: B, port: 9 })
+        sent[i]!++
+      }
+    }))
+  })
+  await net.stop()
+  assert.ok(Math.min(...sent) > Math.max(...sent) * 0.7, `${sent}`)
+})
+
 test.run()

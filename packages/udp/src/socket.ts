@@ -89,7 +89,7 @@ export class BoundSocket implements UdpSocket {
     const route = this.routeTo(peer)
     if (route === undefined) return 'unreachable'
     if (data.length > MAX_PAYLOAD || data.length + HEADER > route.maxPayload) return 'too long'
-    if (route.iface.full) return 'busy'
+    if (route.iface.isFull(this.priority)) return 'busy'
     const packet = this.#layer.buffers.alloc(data.length, route.headroom + HEADER)
     if (packet === undefined) return 'no buffer'
     packet.write(data)
@@ -112,7 +112,7 @@ export class BoundSocket implements UdpSocket {
       packet.unref()
       return 'too long'
     }
-    return route.iface.full ? 'busy' : this.#transmit(packet, peer, route)
+    return route.iface.isFull(this.priority) ? 'busy' : this.#transmit(packet, peer, route)
   }
 
   #transmit(packet: NetBuf, peer: Peer, route: Route): Sent {
