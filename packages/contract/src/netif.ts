@@ -102,6 +102,8 @@ export interface Interface {
   readonly carrier: boolean
   /** Operational state: enabled, and with carrier. */
   readonly running: boolean
+  /** Frames for other stations are heard: `cast` is 3 on them. True while somebody has asked for it by `hearAll`. */
+  readonly promiscuous: boolean
 
   /**
    * Enables it at once. Resolves when it is running and every hold is released: static addresses are preferred.
@@ -112,6 +114,13 @@ export interface Interface {
   down(): void
   /** Makes `up()` wait for something that a layer has begun. */
   hold(what: string): Hold
+  /**
+   * Promiscuous mode, `net_if_set_promisc` (CONFIG_NET_PROMISCUOUS_MODE): frames for other stations are heard until everyone who asked for it
+   * has given it up, by calling what this returns. On a VLAN, the interface below hears them too.
+   *
+   * Throws EOPNOTSUPP where the link layer knows no other stations, ENODEV when the interface was removed.
+   */
+  hearAll(): () => void
 
   /** Unicast addresses, of both families, in the order in which they were added. Changed by their network layer alone. */
   readonly addresses: readonly InterfaceAddress[]
@@ -154,6 +163,8 @@ export type NetworkInput = (iface: Interface, packet: NetBuf) => void
 /** What happened to an interface. */
 export type NetifEvent =
   | { readonly type: 'added' | 'removed' | 'enabled' | 'disabled' | 'up' | 'down'; readonly iface: Interface }
+  /** `iface.promiscuous` has changed. */
+  | { readonly type: 'promiscuous'; readonly iface: Interface }
   | { readonly type: 'address-added' | 'address-removed' | 'address-changed'; readonly iface: Interface; readonly entry: InterfaceAddress }
   /** Someone else uses our address. `by` is their link address, where known. */
   | { readonly type: 'address-conflict'; readonly iface: Interface; readonly address: Address; readonly by: LinkAddress | undefined }

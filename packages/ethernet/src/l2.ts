@@ -35,8 +35,9 @@ export class EthernetL2 implements L2 {
     const hi = dv.getUint16(offset + at.destination)
     const lo = dv.getInt32(offset + at.destination + 2)
     if (lo === iface.address.lo && hi === iface.address.hi) frame.cast = 0
-    else if ((hi >> 8 & GROUP_BIT) === 0) return this.#drop(iface, frame, this.#drops.notOurs)
-    else frame.cast = hi === 0xffff && lo === -1 ? 2 : 1
+    else if ((hi >> 8 & GROUP_BIT) !== 0) frame.cast = hi === 0xffff && lo === -1 ? 2 : 1
+    else if (iface.promiscuous) frame.cast = 3
+    else return this.#drop(iface, frame, this.#drops.notOurs)
     const type = dv.getUint16(offset + at.type)
     if (type < LEAST_TYPE) return this.#drop(iface, frame, this.#drops.length)
     frame.protocol = type

@@ -22,6 +22,19 @@ test('a frame is taken when it is for us, for all, or for a group', async () => 
   await netif.stop()
 })
 
+test('in promiscuous mode a frame for another station goes up, marked as such', async () => {
+  const { raw, netif, iface } = await world()
+  const casts: number[] = []
+  netif.registerProtocol(0x0800, (_, packet) => { casts.push(packet.cast); packet.unref() })
+  const end = iface.hearAll()
+  for (const to of ['020000000005', '020000000001', 'ffffffffffff', '01005e000001']) raw(frame(to))
+  end()
+  raw(frame('020000000005'))
+  assert.equal(casts, [3, 0, 2, 1])
+  assert.equal(netif.statistics().drops, { 'ethernet: for another station': 1 })
+  await netif.stop()
+})
+
 test('what is no frame of ours is dropped with its reason', async () => {
   const { raw, netif, buffers } = await world()
   raw(frame('020000000001').subarray(0, 13))

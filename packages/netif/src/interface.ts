@@ -71,6 +71,8 @@ export class NetworkInterface implements Interface {
   readonly #waiters = new Set<Waiter>()
   readonly #holds = new Set<Hold>()
   readonly #failures = new Map<Hold, Error>()
+  /** How many want frames for other stations. */
+  #hearers = 0
   /** Carrier as the device last said; a device that says nothing has it. */
   #carrier = true
   #started: 'no' | 'starting' | 'yes' = 'no'
@@ -100,6 +102,10 @@ export class NetworkInterface implements Interface {
     return this.#carrier
   }
 
+  get promiscuous(): boolean {
+    return this.#hearers > 0
+  }
+
   get full(): boolean {
     return this.#lower === undefined ? this.#queue.full : this.#lower.full
   }
@@ -107,7 +113,7 @@ export class NetworkInterface implements Interface {
   // ---- states ----
 
   up(options: UpOptions = {}): Promise<void> {
-    if (this.#closed) return Promise.reject(failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`))
+    if (this.#closed) return Promise.reject(this.#removed())
     if (!this.enabled) {
       this.enabled = true
       this.#shared.emit({ type: 'enabled', iface: this })
@@ -170,6 +176,29 @@ export class NetworkInterface implements Interface {
     }
     this.#holds.add(hold)
     return hold
+  }
+
+  hearAll(): () => void {
+    if (this.#closed) throw this.#removed()
+    if (!this.l2.flags.promiscuous) throw failure('EOPNOTSUPP', `${this.name} has no promiscuous mode: ${this.l2.name} knows no other stations`)
+    const below = this.#lower?.hearAll()
+    if (++this.#hearers === 1) this.#setPromiscuous(true)
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      if (--this.#hearers === 0) this.#setPromiscuous(false)
+      below?.()
+    }
+  }
+
+  #setPromiscuous(on: boolean): void {
+    this.device?.promiscuous?.(on)
+    this.#shared.emit({ type: 'promiscuous', iface: this })
+  }
+
+  #removed(): Error {
+    return failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`)
   }
 
   /** What the device, or the L2 of an interface without one, says of the link. */
