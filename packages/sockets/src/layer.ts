@@ -35,7 +35,8 @@ export class SocketsLayer implements Sockets {
       this.#seam = new StackDatagrams(this.#parts)
     }
     this.#unlisten = netif.listen((event) => {
-      if (event.type === 'ready') for (const socket of this.#datagrams) socket.ready()
+      // An interface that goes down forgets what waits: there is nothing to wait for any more.
+      if (event.type === 'ready' || event.type === 'down') for (const socket of this.#datagrams) socket.ready()
     })
   }
 

@@ -247,4 +247,24 @@ check('a socket that another hearer closes in the middle of a group\'s datagram 
   assert.is(b.stack.netif.buffers.live, 0)
 })
 
+test('a sender that waits for room is told when the interface goes down', async () => {
+  const net = simulate({ seed: 5 })
+  const lan = net.ethernet({ rate: 1e5 })
+  const features = [ethernet(), ipv6(), udp(), sockets()] as const
+  const [a, b] = [net.node('a', features, lan), net.node('b', features, lan)]
+  a.stack.ipv6.addAddress(a.iface, '2001:db8::1/64')
+  b.stack.ipv6.addAddress(b.iface, `${B}/64`)
+  await net.run(async () => {
+    await Promise.all([a.iface.up(), b.iface.up()])
+    await a.stack.ipv6.ping(B)
+    const socket = a.stack.sockets.socket('inet6', 'dgram')
+    await socket.connect({ address: B, port: 4242 })
+    while (await socket.send(new Uint8Array(1000), { nonblocking: true }).then(() => true, () => false));
+    const waiting = code(socket.send(new Uint8Array(1000)))
+    a.iface.down()
+    assert.is(await waiting, 'ENETUNREACH')
+  })
+  await net.stop()
+})
+
 test.run()
