@@ -2,7 +2,7 @@
 
 import type {
   Address, Device, DeviceSink, DropReason, Env, Hold, Interface, InterfaceAddress, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent,
-  NetworkInput, Offload, Resolver, Tap, UpOptions,
+  NetworkInput, Offload, PacketHandler, Resolver, Tap, UpOptions,
 } from '@favonius/contract'
 import { deferred } from '@favonius/clock'
 import { failure, NO_LINK_ADDRESS, sameAddress } from '@favonius/inet'
@@ -15,6 +15,7 @@ export interface Shared {
   readonly env: Env
   readonly netif: Netif
   readonly taps: readonly Tap[]
+  readonly packetHandlers: readonly PacketHandler[]
   readonly transmitQueue: number
   readonly drops: Readonly<Record<'disabled' | 'down' | 'quota' | 'unknown' | 'unresolvable' | 'queueFull' | 'tooLong' | 'loopFull', DropReason>>
   readonly counters: Readonly<Record<'sent' | 'received', number>>
@@ -180,7 +181,9 @@ export class NetworkInterface implements Interface {
 
   hearAll(): () => void {
     if (this.#closed) throw this.#removed()
-    if (!this.l2.flags.promiscuous) throw failure('EOPNOTSUPP', `${this.name} has no promiscuous mode: ${this.l2.name} knows no other stations`)
+    if (!this.l2.flags.promiscuous) {
+      throw failure('EOPNOTSUPP', `${this.name} has no promiscuous mode: ${this.l2.name} knows no other stations`)
+    }
     const below = this.#lower?.hearAll()
     if (++this.#hearers === 1) this.#setPromiscuous(true)
     let given = false
@@ -336,7 +339,16 @@ export class NetworkInterface implements Interface {
     frame.timestamp = env.clock.now()
     this.#tally.counters[counters.received]! += frame.total()
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'in')
-    if (this.l2.receive(this, frame)) this.input(frame)
+    this.receive(frame)
+  }
+
+  receive(frame: NetBuf): void {
+    if (!this.l2.receive(this, frame)) return
+    const { packetHandlers } = this.#shared
+    let wanted = false
+    for (let i = 0; i < packetHandlers.length; i++) wanted = packetHandlers[i]!(this, frame) || wanted
+    if (wanted && this.#shared.protocol(frame.protocol) === undefined) return frame.unref()
+    this.input(frame)
   }
 
   input(packet: NetBuf): void {

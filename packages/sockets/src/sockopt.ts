@@ -1,6 +1,7 @@
 /** Socket options under their BSD names. Levels are left out: no name means two things. */
 
 import type { NetBuf } from '@favonius/contract'
+import { failure } from '@favonius/inet'
 
 /** The value of each option. Those marked read-only can only be read. */
 export interface SocketOptions {
@@ -89,4 +90,16 @@ export interface CallOptions {
   readonly nonblocking?: boolean
   /** Ends the wait; the call rejects with its reason. */
   readonly signal?: AbortSignal
+}
+
+/** The value of an option that is true or false. Throws EINVAL. */
+export function bool(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw failure('EINVAL', `${name} is true or false`)
+}
+
+/** The value of an option that is a number. Throws EINVAL. */
+export function int(name: string, value: unknown, least: number, most: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
+  throw failure('EINVAL', `${name} is a whole number from ${least} to ${most}, not ${String(value)}`)
 }

@@ -160,6 +160,6 @@ export class VlanLayer implements Vlan {
     if (!iface.enabled) return iface.drop(packet, this.#drops.disabled)
     // The interface below may hear them for others' sake.
     if (packet.cast === 3 && !iface.promiscuous) return iface.drop(packet, this.#drops.otherStation)
-    if (iface.l2.receive(iface, packet)) iface.input(packet)
+    iface.receive(packet)
   }
 }
