@@ -63,8 +63,8 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   #receiveTimeout = 0
   #sendTimeout = 0
   /** What is set before there is a socket to set it on. */
-  readonly #sending: { hopLimit: number | undefined; multicastHopLimit: number | undefined; multicastInterface: Interface | undefined; trafficClass: number | undefined; priority: number } = {
-    hopLimit: undefined, multicastHopLimit: undefined, multicastInterface: undefined, trafficClass: undefined, priority: 0,
+  readonly #sending: { hopLimit: number | undefined; multicastHopLimit: number | undefined; multicastInterface: Interface | undefined; multicastLoop: boolean; trafficClass: number | undefined; priority: number } = {
+    hopLimit: undefined, multicastHopLimit: undefined, multicastInterface: undefined, multicastLoop: true, trafficClass: undefined, priority: 0,
   }
 
   constructor(parts: SocketsParts, family: AddressFamily, onClose: () => void) {
@@ -332,6 +332,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'IPV6_MULTICAST_HOPS': case 'IP_MULTICAST_TTL': return this.#set({ multicastHopLimit: hops(name, given, 0) })
       case 'IPV6_MULTICAST_IF': case 'IP_MULTICAST_IF':
         return this.#set({ multicastInterface: given === '' ? undefined : toInterface(netif, given) })
+      case 'IPV6_MULTICAST_LOOP': case 'IP_MULTICAST_LOOP': return this.#set({ multicastLoop: bool(name, given) })
       case 'IPV6_TCLASS': case 'IP_TOS': return this.#set({ trafficClass: int(name, given, 0, 255) })
       case 'IPV6_JOIN_GROUP': case 'IP_ADD_MEMBERSHIP': return this.#groups.join((given as GroupRequest).group, (given as GroupRequest).iface, this.#device)
       case 'IPV6_LEAVE_GROUP': case 'IP_DROP_MEMBERSHIP': return this.#groups.leave((given as GroupRequest).group, (given as GroupRequest).iface, this.#device)
@@ -359,6 +360,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'IPV6_UNICAST_HOPS': case 'IP_TTL': return sending.hopLimit ?? -1
       case 'IPV6_MULTICAST_HOPS': case 'IP_MULTICAST_TTL': return sending.multicastHopLimit ?? -1
       case 'IPV6_MULTICAST_IF': case 'IP_MULTICAST_IF': return sending.multicastInterface?.name ?? ''
+      case 'IPV6_MULTICAST_LOOP': case 'IP_MULTICAST_LOOP': return sending.multicastLoop
       case 'IPV6_TCLASS': case 'IP_TOS': return sending.trafficClass ?? 0
       case 'SO_ERROR': {
         const code = this.#error?.code ?? ''
@@ -369,7 +371,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     }
   }
 
-  #set(changed: Partial<Pick<UdpSocket, 'hopLimit' | 'multicastHopLimit' | 'multicastInterface' | 'trafficClass' | 'priority'>>): void {
+  #set(changed: Partial<Pick<UdpSocket, 'hopLimit' | 'multicastHopLimit' | 'multicastInterface' | 'multicastLoop' | 'trafficClass' | 'priority'>>): void {
     Object.assign(this.#sending, changed)
     if (!this.#socket) return
     Object.assign(this.#socket, changed)

@@ -33,6 +33,8 @@ export interface SocketOptions {
   IPV6_MULTICAST_HOPS: number
   /** Interface by which multicast datagrams leave, by name; '' for the default one. */
   IPV6_MULTICAST_IF: string
+  /** What is sent to a group that the interface is in is heard on this host too; true at first. */
+  IPV6_MULTICAST_LOOP: boolean
   /** Traffic class of what is sent, 0–255. */
   IPV6_TCLASS: number
   /** TTL of unicast datagrams, 1–255; −1 for the stack's default. */
@@ -41,6 +43,8 @@ export interface SocketOptions {
   IP_MULTICAST_TTL: number
   /** Interface by which multicast datagrams leave, by name; '' for the default one. */
   IP_MULTICAST_IF: string
+  /** What is sent to a group that the interface is in is heard on this host too; true at first. */
+  IP_MULTICAST_LOOP: boolean
   /** TOS of what is sent, 0–255. */
   IP_TOS: number
 }
