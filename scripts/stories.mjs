@@ -155,6 +155,40 @@ export const stories = [
       await stack.stop()`,
   },
   {
+    name: 'ethernet+packet sockets',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet/bare'
+      import { packetSockets } from '@favonius/sockets/packet'
+      export const stack = compose(system, ethernet(), packetSockets())`,
+    budget: 15_500,
+    forbidden: [
+      ...edgesAndTools, 'packages/{ip,ipv4,ipv6,udp}/**', 'packages/sockets/src/{index,layer,datagram,seam,groups,received}.ts',
+      'packages/ethernet/src/{arp,vlan}/**',
+    ],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet/bare'
+      import { EthernetSegment } from '@favonius/sim'
+      import { packetSockets } from '@favonius/sockets/packet'
+      const wire = new EthernetSegment(system)
+      const stacks = [1, 2].map(() => {
+        const stack = compose(system, ethernet(), packetSockets())
+        return { ...stack, eth0: stack.netif.add(wire.device(), { name: 'eth0' }) }
+      })
+      await Promise.all(stacks.map(({ eth0 }) => eth0.up()))
+      const [a, b] = stacks.map((stack) => stack.packetSockets.socket('dgram', 0x88b5))
+      await a.sendto(new TextEncoder().encode('hello'), { iface: 'eth0', address: stacks[1].eth0.address })
+      const { data, from } = await b.recvfrom()
+      await b.sendto(data, from)
+      const back = new TextDecoder().decode(await a.recv())
+      if (back !== 'hello') throw new Error('the echo is ' + JSON.stringify(back))
+      for (const stack of stacks) await stack.stop()
+      wire.stop()`,
+  },
+  {
     name: 'a simulated network',
     entry: `export { simulate } from '@favonius/sim'`,
     budget: 14_000,

@@ -189,4 +189,22 @@ test('mutated frames: nothing thrown, no buffer lost', async () => {
   assert.is(env.armed, 0)
 })
 
+test('what others ask each other is neither answered nor believed', async () => {
+  const { hear, wire, arp, iface, netif } = await world()
+  wire.take()
+  const end = iface.hearAll()
+  const OTHER = eui48('02:00:00:00:00:09')
+  hear({ operation: REQUEST }, OTHER)
+  hear({ operation: REPLY, sender: our, target: their }, OTHER) // our address as another's would be a conflict
+  assert.equal([wire.take(), arp.neighbors], [[], []])
+  hear({ operation: REQUEST })
+  assert.equal([wire.take().length, arp.neighbors.length], [1, 1])
+  hear({ operation: REPLY, senderLink: eui48('02:00:00:00:00:66') }, OTHER)
+  assert.is(`${arp.neighbors[0]!.link}`, `${THEIRS}`)
+  assert.equal([netif.statistics().drops, netif.statistics().counters['arp']!['recv']], [{ 'arp: for another station': 3 }, 1])
+  end()
+  arp.stop()
+  await netif.stop()
+})
+
 test.run()

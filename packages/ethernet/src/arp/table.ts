@@ -97,6 +97,7 @@ export class ArpTable implements Arp, Resolver {
     this.#options = options
     this.#timer = env.clock.timer((now) => this.#tick(now))
     this.#drops = netif.reasons({
+      otherStation: ['arp: for another station'],
       malformed: ['arp: malformed', 'arp.drop', 'top.processing_error'],
       sender: ['arp: sender cannot be a neighbour', 'arp.drop'],
       noAnswer: ['arp: no answer'],
@@ -216,6 +217,7 @@ export class ArpTable implements Arp, Resolver {
   // ---- hearing ----
 
   #receive(iface: Interface, packet: NetBuf): void {
+    if (packet.cast === 3) return iface.drop(packet, this.#drops.otherStation)
     iface.count(this.#counters.recv)
     const arp = readArp(packet.dv, packet.offset, packet.length)
     if (iface.medium !== this.#medium || 'malformed' in arp) return iface.drop(packet, this.#drops.malformed)
