@@ -140,6 +140,30 @@ test('a full table makes room for the newcomer: the least recently used goes', a
   assert.is(buffers.live, 0)
 })
 
+test('who makes us ask for many takes no neighbour from us that is in use; one that is not in use goes first', async () => {
+  const { wire, iface, packet, env, hear, netif, arp, buffers } = await world()
+  const names = (): string[] => arp.neighbors.map(({ address, state }) => `${address} ${state}`)
+  iface.output(packet('x'), their)
+  hear({ operation: REPLY })
+  for (let n = 100; n < 200; n++) {
+    iface.output(packet('x'), address(`192.0.2.${n}`))
+    env.advance(100)
+    wire.take()
+    iface.output(packet('flow'), their)
+    assert.equal(wire.take().map(({ text }) => text), ['flow'])
+  }
+  assert.equal(names(), ['192.0.2.2 resolved', '192.0.2.199 pending'])
+  assert.is(netif.statistics().drops['arp: no room in the table'], 99)
+  hear({ operation: REPLY, sender: address('192.0.2.199') })
+  env.advance(3001)
+  iface.output(packet('x'), address('192.0.2.3'))
+  iface.output(packet('x'), address('192.0.2.4'))
+  assert.equal(names(), ['192.0.2.3 pending', '192.0.2.4 pending'])
+  arp.stop()
+  await netif.stop()
+  assert.is(buffers.live, 0)
+})
+
 test('gratuitous announcements update those we know, when that is wanted', async () => {
   for (const gratuitous of [true, false]) {
     const { iface, packet, hear, netif, arp } = await world({ gratuitous })

@@ -134,7 +134,7 @@ export class ArpTable implements Arp, Resolver {
     let entry = this.#find(iface, nextHop)
     if (entry === undefined) {
       entry = new Entry(iface, nextHop)
-      this.#makeRoom()
+      this.#makeRoom(now)
       this.#entries.push(entry)
     }
     entry.used = now
@@ -160,13 +160,16 @@ export class ArpTable implements Arp, Resolver {
     return undefined
   }
 
-  /** The least recently used neighbour makes room; one that is still pending only when all are. */
-  #makeRoom(): void {
+  /**
+   * The least recently used makes room: of neighbours that are not in use, or else of those who have not answered, who may not
+   * exist; so that whoever makes us ask for many takes none from us to whom we speak.
+   */
+  #makeRoom(now: Instant): void {
     if (this.#entries.length < this.#options.tableSize) return
-    const order = (entry: Entry): number => (entry.state === 'pending' ? Infinity : entry.used)
-    let oldest = this.#entries[0]!
-    for (const entry of this.#entries) if (order(entry) < order(oldest)) oldest = entry
-    this.#forget(oldest, this.#drops.evicted)
+    const worth = ({ state, used }: Entry): number => (state === 'pending' ? 1 : used + MAX_REQUESTS * REQUEST_INTERVAL < now ? 0 : 2)
+    let victim = this.#entries[0]!
+    for (const entry of this.#entries) if ((worth(entry) - worth(victim) || entry.used - victim.used) < 0) victim = entry
+    this.#forget(victim, this.#drops.evicted)
   }
 
   #forget(entry: Entry, reason: DropReason): void {
