@@ -53,7 +53,7 @@ class Wire implements Device {
 }
 
 /** Reasons for which packets are dropped on their way down. The others end the way of one that came in. */
-const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
+export const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
 /** Layers that count a packet as received before they drop it. */
 const COUNTED = /^(arp|icmpv[46]|nd|sockets):/
 
