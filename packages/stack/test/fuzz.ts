@@ -18,7 +18,7 @@ const MAX_NEIGHBORS = 8
 const ARP_TABLE = 6
 const MAX_PEERS = 64
 /** Whatever arrives, no more buffers than this are held: what waits in sockets, and for neighbours. */
-const MAX_LIVE = 4 * 16_384 / 256 + MAX_NEIGHBORS * 4 + ARP_TABLE + 256
+const MAX_LIVE = 4 * 16_384 / 256 + (MAX_NEIGHBORS + ARP_TABLE) * 64 + 256
 
 class Wire implements Device {
   readonly medium = 'ethernet'

@@ -16,6 +16,7 @@
 import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, Medium, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
+import { Parking, type Awaited } from '@favonius/netif'
 import type { arpOptions } from '../options.ts'
 import { GROUP_BIT } from '../wire.ts'
 import { LENGTH, readArp, REPLY, REQUEST, writeArp, type ArpPacket } from './wire.ts'
@@ -45,13 +46,12 @@ export interface Arp {
   flush(iface?: Interface): void
 }
 
-class Entry implements ArpNeighbor {
+class Entry implements ArpNeighbor, Awaited {
   readonly iface: Interface
   readonly address: Address
   link: LinkAddress = NO_LINK_ADDRESS
   state: ArpNeighbor['state'] = 'pending'
-  /** The packet that waits: the latest (RFC 1122 §2.3.2.2). */
-  parked: NetBuf | undefined
+  waiting = 0
   requests = 0
   /** When it is asked for again, while pending or refreshing; when it is to be refreshed, once resolved. */
   due: Instant = 0
@@ -86,6 +86,7 @@ export class ArpTable implements Arp, Resolver {
   readonly #timer: Timer
   readonly #drops
   readonly #counters
+  readonly #parking: Parking<Entry>
   readonly #ends: (() => void)[]
   #lastDefence: Instant = -Infinity
 
@@ -101,9 +102,11 @@ export class ArpTable implements Arp, Resolver {
       sender: ['arp: sender cannot be a neighbour', 'arp.drop'],
       noAnswer: ['arp: no answer'],
       replaced: ['arp: a newer packet waits'],
+      crowded: ['arp: too much waits for neighbours'],
       evicted: ['arp: no room in the table'],
       noSource: ['arp: no IPv4 address to ask from'],
     })
+    this.#parking = new Parking(netif.buffers, ({ iface }, packet, why) => iface.drop(packet, this.#drops[why]))
     this.#counters = { recv: netif.counter('arp.recv'), sent: netif.counter('arp.sent') }
     this.#ends = [
       netif.registerProtocol(ETHERTYPE_ARP, (iface, packet) => this.#receive(iface, packet)),
@@ -146,8 +149,7 @@ export class ArpTable implements Arp, Resolver {
       }
       return entry.link
     }
-    if (entry.parked !== undefined) iface.drop(entry.parked, this.#drops.replaced)
-    entry.parked = packet
+    this.#parking.park(entry, packet)
     if (entry.requests === 0) this.#ask(entry, now)
     return undefined
   }
@@ -174,11 +176,10 @@ export class ArpTable implements Arp, Resolver {
 
   #forget(entry: Entry, reason: DropReason): void {
     this.#entries.splice(this.#entries.indexOf(entry), 1)
-    const { parked } = entry
-    if (parked === undefined) return
-    entry.parked = undefined
-    this.#ip?.layer(4)?.unresolved(parked, entry.address)
-    entry.iface.drop(parked, reason)
+    for (const packet of this.#parking.take(entry)) {
+      this.#ip?.layer(4)?.unresolved(packet, entry.address)
+      entry.iface.drop(packet, reason)
+    }
   }
 
   #ask(entry: Entry, now: Instant): void {
@@ -251,9 +252,7 @@ export class ArpTable implements Arp, Resolver {
     entry.link = link
     entry.state = 'resolved'
     entry.due = this.#env.clock.now() + this.#options.reachableTime
-    const { parked } = entry
-    entry.parked = undefined
-    if (parked !== undefined) entry.iface.l2.send(entry.iface, parked, link)
+    for (const packet of this.#parking.take(entry)) entry.iface.l2.send(entry.iface, packet, link)
   }
 
   /** RFC 5227 §2.4(c): tell of the conflict, and claim the address once more, but not for ever. */
