@@ -14,8 +14,7 @@ export const OUR6 = address('2001:db8::1')
 export const OUR_LOCAL = address('fe80::ff:fe00:1')
 export const [THEIR4, FAR4] = [address('192.0.2.99'), address('203.0.113.7')]
 export const [THEIR6, FAR6] = [address('2001:db8::99'), address('2001:db8:f::7')]
-export const [THEIR_LOCAL, ROUTER_LOCAL] = [address('fe80::99'), address('fe80::fe')]
-export const ROUTER6 = ROUTER_LOCAL
+export const [THEIR_LOCAL, ROUTER6] = [address('fe80::99'), address('fe80::fe')]
 const [GROUP4, GROUP6] = [address('224.0.0.251'), address('ff02::fb')]
 
 export type Bytes = Uint8Array<ArrayBuffer>
@@ -88,10 +87,10 @@ function frames(ours: readonly Bytes[]): Bytes[] {
     nd(THEIR6, OUR6, 136, join([0x60, 0, 0, 0], ipBytes(THEIR6), linkOption(2, THEIR_LINK))),
     nd(THEIR_LOCAL, ALL_NODES, 136, join([0x20, 0, 0, 0], ipBytes(THEIR_LOCAL), linkOption(2, THEIR_LINK))),
     nd(THEIR6, ALL_NODES, 136, join([0x20, 0, 0, 0], ipBytes(OUR6), linkOption(2, THEIR_LINK))),
-    nd(ROUTER_LOCAL, OUR_LOCAL, 136, join([0xe0, 0, 0, 0], ipBytes(ROUTER_LOCAL), linkOption(2, ROUTER_LINK))),
-    nd(ROUTER_LOCAL, ALL_NODES, 134, join([64, 0], u16(1800, 0, 0, 0, 0), [3, 4, 64, 0xc0], u16(1, 0, 1, 0, 0, 0), ipBytes(address('2001:db8:5::')), linkOption(1, ROUTER_LINK))),
+    nd(ROUTER6, OUR_LOCAL, 136, join([0xe0, 0, 0, 0], ipBytes(ROUTER6), linkOption(2, ROUTER_LINK))),
+    nd(ROUTER6, ALL_NODES, 134, join([64, 0], u16(1800, 0, 0, 0, 0), [3, 4, 64, 0xc0], u16(1, 0, 1, 0, 0, 0), ipBytes(address('2001:db8:5::')), linkOption(1, ROUTER_LINK))),
     nd(THEIR_LOCAL, address('ff02::2'), 133, join([0, 0, 0, 0], linkOption(1, THEIR_LINK))),
-    nd(ROUTER_LOCAL, OUR_LOCAL, 137, join([0, 0, 0, 0], ipBytes(THEIR_LOCAL), ipBytes(FAR6), linkOption(2, THEIR_LINK))),
+    nd(ROUTER6, OUR_LOCAL, 137, join([0, 0, 0, 0], ipBytes(THEIR_LOCAL), ipBytes(FAR6), linkOption(2, THEIR_LINK))),
     in6(packet6(THEIR6, OUR6, 58, join([128, 0, 0, 0], echo))),
     in6(packet6(THEIR_LOCAL, OUR_LOCAL, 58, join([128, 0, 0, 0], echo))),
     in6(packet6(FAR6, OUR6, 58, join([128, 0, 0, 0], echo)), ROUTER_LINK),

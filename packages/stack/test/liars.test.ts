@@ -5,7 +5,7 @@ import { address, ALL_NODES } from '@favonius/inet'
 import { suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import {
-  extension, FAR4, FAR6, icmp4, in4, in6, ipBytes, join, linkOption, OUR4, OUR6, OUR_LOCAL, packet4, packet6, ROUTER_LOCAL, THEIR4, THEIR6, THEIR_LINK,
+  extension, FAR4, FAR6, icmp4, in4, in6, ipBytes, join, linkOption, OUR4, OUR6, OUR_LOCAL, packet4, packet6, ROUTER6, THEIR4, THEIR6, THEIR_LINK,
   THEIR_LOCAL, u16, udp, type Bytes,
 } from './corpus.ts'
 import { attack, FRIEND4, FRIEND6, FRIEND_PORT, OUR_PORT } from './liars.ts'
@@ -118,8 +118,8 @@ test('redirects from who is not the router', async () => {
     frames: [
       ...[OUR_LOCAL, OUR6].flatMap((to) => [
         redirect(THEIR_LOCAL, to, THEIR_LOCAL, FRIEND6), redirect(THEIR_LOCAL, to, FRIEND6, FRIEND6), redirect(THEIR_LOCAL, to, THEIR_LOCAL, FAR6),
-        redirect(THEIR6, to, THEIR_LOCAL, FRIEND6), redirect(FRIEND6, to, THEIR_LOCAL, FRIEND6), redirect(ROUTER_LOCAL, to, THEIR_LOCAL, FRIEND6),
-        redirect(ROUTER_LOCAL, to, THEIR_LOCAL, FAR6, 254), redirect(ROUTER_LOCAL, to, THEIR6, FAR6), redirect(ROUTER_LOCAL, to, THEIR_LOCAL, ALL_NODES),
+        redirect(THEIR6, to, THEIR_LOCAL, FRIEND6), redirect(FRIEND6, to, THEIR_LOCAL, FRIEND6), redirect(ROUTER6, to, THEIR_LOCAL, FRIEND6),
+        redirect(ROUTER6, to, THEIR_LOCAL, FAR6, 254), redirect(ROUTER6, to, THEIR6, FAR6), redirect(ROUTER6, to, THEIR_LOCAL, ALL_NODES),
       ]),
       in4(packet4(address('192.0.2.254'), OUR4, 1, icmp4(5, 1, join(ipBytes(THEIR4), quote4(FRIEND_PORT).slice(0, 28))))),
     ],
