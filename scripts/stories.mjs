@@ -11,8 +11,8 @@
 /** What a stack for a protocol must never bring along. */
 const edgesAndTools = ['tap', 'node', 'pcap', 'sim', 'testing'].map((name) => `packages/${name}/**`).concat('**/node_modules/**')
 
-/** Parts of the network layers that come only when they are asked for: fragments, path MTU discovery. */
-const askedFor = ['packages/ipv{4,6}/src/{fragments,pmtu}/**', 'packages/ip/src/{reassembly,datagram,cut,pathmtu}.ts']
+/** Parts of the network layers that come only when they are asked for: fragments, path MTU discovery, forwarding. */
+const askedFor = ['packages/ipv{4,6}/src/{fragments,pmtu,forwarding}/**', 'packages/ip/src/{reassembly,datagram,cut,pathmtu,hops,segments}.ts']
 
 /** A program in which two stacks on a wire in memory exchange a datagram, in real time. `imports` gives `ethernet` and `ip`. */
 const exchange = (version, imports) => `

@@ -15,7 +15,7 @@ import { Errors } from './errors.ts'
 import { Groups } from './groups.ts'
 import { Icmp, writeChecksum } from './icmp.ts'
 import type {
-  DirectRoute, DuplicateDetector, ExtensionHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
+  DirectRoute, DuplicateDetector, ExtensionHandler, ForwardHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
   OversizeHandler, PathMtu,
 } from './ipv6.ts'
 import { Links } from './links.ts'
@@ -217,6 +217,14 @@ export class Ipv6Layer implements Ipv6 {
 
   registerOption(type: number, handler: OptionHandler): () => void {
     return this.#receiver.registerOption(type, handler)
+  }
+
+  registerForward(handler: ForwardHandler): () => void {
+    if (this.#receiver.forward) throw new ConfigError('two features forward IPv6 packets: keep one')
+    this.#receiver.forward = handler
+    return () => {
+      this.#receiver.forward = undefined
+    }
   }
 
   registerNextHop(provider: NextHopProvider): () => void {

@@ -29,6 +29,7 @@ const reasons = {
   full: ['nd: neighbour cache is full', 'ipv6.drop'],
   flushed: ['nd: its neighbour was forgotten', 'ipv6.drop'],
   redirect: ['nd: redirect not from the first hop', 'ipv6_nd.drop'],
+  router: ['nd: redirect to a router', 'ipv6_nd.drop'],
 } as const
 
 /** What neighbour discovery stands on. */
@@ -295,6 +296,8 @@ export class NeighborDiscovery implements Nd, Resolver {
     if (message === undefined) return
     const { iface, source } = info
     const { target, destination, link } = message
+    // RFC 4861 §8.2: a router finds its ways by itself.
+    if (this.#routers.has(iface)) return iface.drop(packet, this.#drops.router)
     // RFC 4861 §8.1: only the router that we use for it may send us elsewhere.
     const hop = this.#ipv6.nextHop(destination, iface)
     if (hop === undefined || !sameAddress(hop.address, source)) return iface.drop(packet, this.#drops.redirect)
