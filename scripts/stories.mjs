@@ -110,7 +110,7 @@ export const stories = [
       import { udp } from '@favonius/udp'
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv6(), udp(), sockets())`,
-    budget: 37_200,
+    budget: 37_800,
     forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(6, `
       import { ethernet } from '@favonius/ethernet/bare'

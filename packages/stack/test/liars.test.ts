@@ -82,8 +82,7 @@ test('Packet Too Big about flows that do not exist', async () => {
   assert.equal(drops, { 'icmpv4: error about nothing of ours': 2500, 'icmpv6: error about nothing of ours': 2500 })
 })
 
-test('absurd MTUs for a flow that is known: never below what is believed, and the flow goes on', async () => {
-  // From such MTUs, and about packets that would fit, nothing is believed.
+test('absurd MTUs for a flow that is known: nothing is believed', async () => {
   const absurd = [0, 67, 1279].map((mtu) => error6(2, 0, mtu, quote6(FRIEND_PORT)))
   const large = [1441, 1448, 1500, 9000, 0xffff].flatMap((mtu) => [error4(3, 4, mtu, quote4(FRIEND_PORT)), error6(2, 0, mtu, quote6(FRIEND_PORT)), error6(2, 0, 1280, quote6(FRIEND_PORT, 400))])
   const fragments = [0, 600, 1400].map((mtu) => {
@@ -93,6 +92,14 @@ test('absurd MTUs for a flow that is known: never below what is believed, and th
   })
   const { drops } = await attack({ frames: [...absurd, ...large.filter((_, i) => i !== 1), ...fragments] })
   assert.equal(Object.keys(drops).sort(), ['icmpv4: fragmentation needed, but it is not', 'icmpv6: packet too big for less than 1280', 'icmpv6: packet too big, but it is not'])
+})
+
+test('who knows the flow can narrow its path, and never so far that it ends', async () => {
+  const frames = (mtus: readonly number[]): Bytes[] => mtus.flatMap((mtu) => [error4(3, 4, mtu, quote4(FRIEND_PORT)), error6(2, 0, mtu, quote6(FRIEND_PORT))])
+  await attack({ frames: frames([0, 67, 68, 1279, 1280, 1400, 9000]), believed: [552, 1280] })
+  await attack({ frames: frames([1400, 1300, 1440]), believed: [1300, 1300] })
+  // Unreachable, about the flow itself: a socket is told, and what it sends goes on.
+  await attack({ frames: [0, 1, 3, 13].flatMap((code) => [error4(3, code, 0, quote4(FRIEND_PORT)), error6(1, code & 7, 0, quote6(FRIEND_PORT))]), believed: [1500, 1500] })
 })
 
 test('quotes that are cut short, at each byte', async () => {
@@ -173,6 +180,16 @@ test('IPv4 options, good ones and bad, and datagrams to nobody from everybody', 
       ...range(500).flatMap((n) => [in4(packet4(neighbours(n).from4, OUR4, 17, lost)), in6(packet6(neighbours(n).from6, OUR6, 17, lost))]),
     ],
   })
+})
+
+test('echo requests from many who are there, and from many who are not', async () => {
+  const frames = range(300).flatMap((n) => [
+    in4(packet4(neighbours(n).from4, OUR4, 1, icmp4(8, 0, join(u16(n, 1), new Uint8Array(1400))))),
+    in6(packet6(neighbours(n).from6, OUR6, 58, join([128, 0, 0, 0], u16(n, 1), new Uint8Array(1400)))),
+  ])
+  await attack({ frames })
+  const { drops } = await attack({ frames, answers: false })
+  assert.ok(drops['arp: no room in the table']! > 1000 && drops['nd: its neighbour made room for another']! > 1000)
 })
 
 test.run()
