@@ -10,6 +10,8 @@ export interface LinkOptions {
   readonly pcap: string | undefined
   /** Share of frames lost on purpose, 0 … 1. */
   readonly drop: number
+  /** Bits a second of the wire in memory; a frame takes no time unless given. */
+  readonly rate?: number
 }
 
 const common = {

@@ -21,6 +21,10 @@ class SystemClock implements Clock {
     return this.#batch ?? performance.now()
   }
 
+  exact(): Instant {
+    return performance.now()
+  }
+
   get epoch(): number {
     return performance.timeOrigin
   }

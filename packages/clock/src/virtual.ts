@@ -86,6 +86,10 @@ class Virtual implements VirtualEnv, Clock {
     return this.#now
   }
 
+  exact(): Instant {
+    return this.#now
+  }
+
   timer(fire: (now: Instant) => void): Timer {
     return this.#heap.timer(fire)
   }

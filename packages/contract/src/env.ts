@@ -16,6 +16,8 @@ export interface Timer {
 export interface Clock {
   /** The present. Constant while one event is handled under a virtual clock. */
   now(): Instant
+  /** The present read anew, where `now` stands still while one event is handled. Equal to `now` under a virtual clock. */
+  exact(): Instant
   /** Wall time of instant 0, in milliseconds since 1970-01-01T00:00:00Z. */
   readonly epoch: number
   /**

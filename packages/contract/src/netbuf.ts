@@ -103,6 +103,8 @@ export interface NetBuf {
   segmentSize: number
   /** When it was received, or made. */
   timestamp: Instant
+  /** When it passed the places of its way, written and read by who takes packets' times alone (`PacketTimer`). */
+  stages: Float64Array | undefined
 }
 
 /** A stack's share of the arena. Slots it holds are charged to its quota until they are freed. */
@@ -125,6 +127,8 @@ export interface BufferPool {
   readonly live: number
   /** How often `alloc`, `clone` or `adopt` found no room. */
   readonly exhausted: number
+  /** Told of each buffer that `alloc` makes. One for a pool: who takes packets' times. */
+  made: ((packet: NetBuf) => void) | undefined
   /** In debug mode: who allocated each live buffer, for a leak report. Empty otherwise. */
   owners(): readonly string[]
 }

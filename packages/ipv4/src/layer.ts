@@ -176,14 +176,16 @@ export class Ipv4Layer implements Ipv4 {
     const way = owner === undefined ? this.#way(destination, options) : { iface: owner, nextHop: destination }
     if (way === undefined || !way.iface.running || !isCapable(way.iface)) return undefined
     const source = this.#source(destination, way.nextHop, way.iface, options.source, owner !== undefined)
-    if (source === undefined) return undefined
+    // RFC 1112 §6.1: a datagram to a group with no time to live is not sent on any network.
+    const stays = options.hopLimit === 0 && isMulticast(to)
+    if (source === undefined || (stays && options.here)) return undefined
     return new Ipv4Route(this.#sending, {
       ...way, source, destination,
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
       trafficClass: options.trafficClass ?? 0,
       mtu: this.#pathMtu?.(to),
-      local: owner !== undefined,
+      local: owner !== undefined || stays || options.here === true,
     })
   }
 

@@ -25,6 +25,7 @@ export class Pool implements BufferPool {
   used = 0
   live = 0
   exhausted = 0
+  made: ((packet: NetBuf) => void) | undefined = undefined
   readonly #slots: Slots
   /** In debug mode: live buffers, with where they were allocated. */
   readonly #owners: Map<Slot, string> | undefined
@@ -54,6 +55,7 @@ export class Pool implements BufferPool {
     this.live++
     slot.begin(this, headroom)
     if (this.#owners) this.#owners.set(slot, caller())
+    if (this.made !== undefined) this.made(slot)
     return slot
   }
 

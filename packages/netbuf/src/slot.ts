@@ -40,6 +40,8 @@ export class Slot implements NetBuf {
   segmentSize = 0
   /** NaN makes it a field for doubles from the first. */
   timestamp: Instant = Number.NaN
+  /** Made once for a slot, by who takes times, and not begun anew with it: that is theirs too. */
+  stages: Float64Array | undefined
 
   constructor(chunk: Chunk, start: number, list: FreeList, pool: Pool) {
     this.u8 = chunk.u8
@@ -53,6 +55,7 @@ export class Slot implements NetBuf {
     this.pool = pool
     this.next = undefined
     this.iface = undefined
+    this.stages = undefined
   }
 
   /** Begins a new life: empty, with one reference, and nothing known. */
@@ -252,6 +255,7 @@ export class Slot implements NetBuf {
     copy.checksumAt = this.checksumAt + shift
     copy.segmentSize = this.segmentSize
     copy.timestamp = this.timestamp
+    if (this.stages !== undefined) (copy.stages ??= new Float64Array(this.stages.length)).set(this.stages)
     return copy
   }
 

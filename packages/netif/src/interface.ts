@@ -2,7 +2,7 @@
 
 import type {
   Address, Device, DeviceSink, DropReason, Env, Hold, Interface, InterfaceAddress, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent,
-  NetworkInput, Offload, Resolver, Tap, UpOptions,
+  NetworkInput, Offload, PacketHandler, Resolver, Tap, TransmitQueue, UpOptions,
 } from '@favonius/contract'
 import { deferred } from '@favonius/clock'
 import { failure, NO_LINK_ADDRESS, sameAddress } from '@favonius/inet'
@@ -15,6 +15,7 @@ export interface Shared {
   readonly env: Env
   readonly netif: Netif
   readonly taps: readonly Tap[]
+  readonly packetHandlers: readonly PacketHandler[]
   readonly transmitQueue: number
   readonly drops: Readonly<Record<'disabled' | 'down' | 'quota' | 'unknown' | 'unresolvable' | 'queueFull' | 'tooLong' | 'loopFull', DropReason>>
   readonly counters: Readonly<Record<'sent' | 'received', number>>
@@ -65,12 +66,15 @@ export class NetworkInterface implements Interface {
 
   readonly #shared: Shared
   readonly #tally: Tally
-  readonly #queue: PacketRing
+  /** What its device was too busy for; made when that first happens. */
+  #queue: TransmitQueue | undefined
   readonly #lower: Interface | undefined
   readonly #joined: number[] = []
   readonly #waiters = new Set<Waiter>()
   readonly #holds = new Set<Hold>()
   readonly #failures = new Map<Hold, Error>()
+  /** How many want frames for other stations. */
+  #hearers = 0
   /** Carrier as the device last said; a device that says nothing has it. */
   #carrier = true
   #started: 'no' | 'starting' | 'yes' = 'no'
@@ -78,12 +82,12 @@ export class NetworkInterface implements Interface {
   #closed = false
   /** The end of the device, once that has begun. */
   #stopping: void | Promise<void> = undefined
-  #wasFull = false
+  /** Priorities, a bit for each, that found no room behind the last frame of theirs: their senders wait for `ready`. */
+  #full = 0
 
   constructor(shared: Shared, tally: Tally, parts: InterfaceParts) {
     this.#shared = shared
     this.#tally = tally
-    this.#queue = new PacketRing(shared.transmitQueue)
     this.#lower = parts.lower
     this.index = parts.index
     this.name = parts.name
@@ -100,14 +104,18 @@ export class NetworkInterface implements Interface {
     return this.#carrier
   }
 
-  get full(): boolean {
-    return this.#lower === undefined ? this.#queue.full : this.#lower.full
+  get promiscuous(): boolean {
+    return this.#hearers > 0
+  }
+
+  isFull(priority: number): boolean {
+    return this.#lower === undefined ? this.#queue?.isFull(priority) === true : this.#lower.isFull(priority)
   }
 
   // ---- states ----
 
   up(options: UpOptions = {}): Promise<void> {
-    if (this.#closed) return Promise.reject(failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`))
+    if (this.#closed) return Promise.reject(this.#removed())
     if (!this.enabled) {
       this.enabled = true
       this.#shared.emit({ type: 'enabled', iface: this })
@@ -172,6 +180,31 @@ export class NetworkInterface implements Interface {
     return hold
   }
 
+  hearAll(): () => void {
+    if (this.#closed) throw this.#removed()
+    if (!this.l2.flags.promiscuous) {
+      throw failure('EOPNOTSUPP', `${this.name} has no promiscuous mode: ${this.l2.name} knows no other stations`)
+    }
+    const below = this.#lower?.hearAll()
+    if (++this.#hearers === 1) this.#setPromiscuous(true)
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      if (--this.#hearers === 0) this.#setPromiscuous(false)
+      below?.()
+    }
+  }
+
+  #setPromiscuous(on: boolean): void {
+    this.device?.promiscuous?.(on)
+    this.#shared.emit({ type: 'promiscuous', iface: this })
+  }
+
+  #removed(): Error {
+    return failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`)
+  }
+
   /** What the device, or the L2 of an interface without one, says of the link. */
   setCarrier(up: boolean): void {
     this.#carrier = up
@@ -229,10 +262,10 @@ export class NetworkInterface implements Interface {
     this.running = running
     this.l2.enable(this, running)
     if (!running) {
-      for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.drop(packet, this.#shared.drops.down)
-      this.#wasFull = false
+      for (let packet = this.#queue?.shift(); packet !== undefined; packet = this.#queue?.shift()) this.drop(packet, this.#shared.drops.down)
     }
     this.#shared.emit({ type: running ? 'up' : 'down', iface: this })
+    this.#tellRoom()
     this.#settleWaiters()
   }
 
@@ -298,16 +331,37 @@ export class NetworkInterface implements Interface {
 
   #receive(frame: NetBuf): void {
     const { drops, counters, netif, env, taps } = this.#shared
+    const { traffic, times } = netif
     frame.iface = this
     frame.link = frame.offset
     frame.network = -1
     frame.transport = -1
     if (!this.enabled) return this.drop(frame, drops.disabled)
     if (!netif.buffers.adopt(frame)) return this.drop(frame, drops.quota)
-    frame.timestamp = env.clock.now()
+    if (times === undefined) frame.timestamp = env.clock.now()
+    else times.begin(frame)
     this.#tally.counters[counters.received]! += frame.total()
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'in')
-    if (this.l2.receive(this, frame)) this.input(frame)
+    if (!this.#admit(frame)) return
+    times?.queued(frame)
+    if (traffic !== undefined) return traffic.receive(frame)
+    times?.taken(frame)
+    this.input(frame)
+  }
+
+  receive(frame: NetBuf): void {
+    if (this.#admit(frame)) this.input(frame)
+  }
+
+  /** The link layer takes its header off, and packet handlers see what it lets in. False when the frame is gone. */
+  #admit(frame: NetBuf): boolean {
+    if (!this.l2.receive(this, frame)) return false
+    const { packetHandlers } = this.#shared
+    let wanted = false
+    for (let i = 0; i < packetHandlers.length; i++) wanted = packetHandlers[i]!(this, frame) || wanted
+    if (!wanted || this.#shared.protocol(frame.protocol) !== undefined) return true
+    frame.unref()
+    return false
   }
 
   input(packet: NetBuf): void {
@@ -319,18 +373,27 @@ export class NetworkInterface implements Interface {
 
   #ready(): void {
     const { device } = this
-    if (device === undefined) return
+    const queue = this.#queue
+    if (device === undefined || queue === undefined) return
     // Out of the queue first: a device that finds its link gone says so from within transmit, and the queue is emptied.
-    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
-      if (device.transmit(frame)) continue
-      if (this.running) this.#queue.unshift(frame)
+    for (let frame = queue.shift(); frame !== undefined; frame = queue.shift()) {
+      if (this.#hand(device, frame)) continue
+      if (this.running) queue.unshift(frame)
       else this.drop(frame, this.#shared.drops.down)
       break
     }
-    if (this.#wasFull && !this.#queue.full) {
-      this.#wasFull = false
-      this.#shared.emit({ type: 'ready', iface: this })
+    this.#tellRoom()
+  }
+
+  /** Wakes senders when there is room for some that found none. */
+  #tellRoom(): void {
+    let full = 0
+    for (let priority = 0; this.#full >> priority > 0; priority++) {
+      if (this.#full >> priority & 1 && this.#queue!.isFull(priority)) full |= 1 << priority
     }
+    if (full === this.#full) return
+    this.#full = full
+    this.#shared.emit({ type: 'ready', iface: this })
   }
 
   // ---- the way down ----
@@ -355,7 +418,9 @@ export class NetworkInterface implements Interface {
 
   transmit(frame: NetBuf): boolean {
     const { device } = this
-    const { drops, counters, taps } = this.#shared
+    const { drops, counters, netif, taps } = this.#shared
+    const { traffic, times } = netif
+    const { priority } = frame
     frame.iface = this
     if (!this.running || device === undefined) {
       this.drop(frame, drops.down)
@@ -368,15 +433,38 @@ export class NetworkInterface implements Interface {
     }
     if (frame.checksum === 1 && !this.offload.transmitChecksum) finishChecksum(frame)
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'out')
-    if (this.#queue.length > 0 || !device.transmit(frame)) {
+    times?.queued(frame)
+    if (this.#queue?.isNext(priority) === false || !this.#hand(device, frame)) {
       // The device may just have found its link gone.
-      if (!this.running || !this.#queue.push(frame)) {
+      if (!this.running || !this.#keep(frame, priority)) {
         this.drop(frame, this.running ? drops.queueFull : drops.down)
         return false
       }
-      this.#wasFull = this.#queue.full
     }
+    traffic?.sent(priority, size)
     this.#tally.counters[counters.sent]! += size
+    return true
+  }
+
+  /** Gives a frame to the device. */
+  #hand(device: Device, frame: NetBuf): boolean {
+    const { times } = this.#shared.netif
+    if (times === undefined) return device.transmit(frame)
+    times.taken(frame)
+    // What the device has taken may be gone already: a reference of our own keeps it until its time is taken.
+    frame.ref()
+    const took = device.transmit(frame)
+    if (took) times.sent(frame)
+    frame.unref()
+    return took
+  }
+
+  /** Keeps a frame until the device is ready. False when there is no room. */
+  #keep(frame: NetBuf, priority: number): boolean {
+    const { netif, transmitQueue } = this.#shared
+    const queue = (this.#queue ??= netif.traffic?.queue(transmitQueue) ?? new PacketRing(transmitQueue))
+    if (!queue.push(frame)) return false
+    if (queue.isFull(priority)) this.#full |= 1 << priority
     return true
   }
 

@@ -2,7 +2,7 @@
 
 import type {
   AddOptions, Address, DefaultInterface, Device, Env, Family, Interface, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent, NetworkInput,
-  Resolver, Statistics, Tap, VirtualOptions, BufferPool, DropReason, Timer,
+  PacketHandler, PacketTimer, Resolver, Statistics, Tap, Traffic, VirtualOptions, BufferPool, DropReason, Timer,
 } from '@favonius/contract'
 import { ConfigError } from '@favonius/kconfig'
 import { CounterTable } from './counters.ts'
@@ -37,6 +37,8 @@ export class NetifLayer implements Netif {
   readonly #interfaces: NetworkInterface[] = []
   readonly interfaces: readonly Interface[] = this.#interfaces
   readonly buffers: BufferPool
+  traffic: Traffic | undefined
+  times: PacketTimer | undefined
   readonly #env: Env
   readonly #defaultInterface: DefaultInterface
   readonly #table = new CounterTable()
@@ -45,6 +47,7 @@ export class NetifLayer implements Netif {
   readonly #resolvers: ResolverEntry[] = []
   readonly #listeners: ((event: NetifEvent) => void)[] = []
   readonly #taps: Tap[] = []
+  readonly #packetHandlers: PacketHandler[] = []
   readonly #loop = new PacketRing(LOOP_LIMIT)
   readonly #loopTimer: Timer
   readonly #shared: Shared
@@ -60,6 +63,7 @@ export class NetifLayer implements Netif {
       env,
       netif: this,
       taps: this.#taps,
+      packetHandlers: this.#packetHandlers,
       transmitQueue: options.transmitQueue,
       drops: this.reasons({
         disabled: ['netif: received while disabled', 'top.processing_error'],
@@ -159,6 +163,10 @@ export class NetifLayer implements Netif {
     return enlist(this.#protocols, { etherType, input })
   }
 
+  registerPacketHandler(handler: PacketHandler): () => void {
+    return enlist(this.#packetHandlers, handler)
+  }
+
   registerResolver(family: Family, medium: Medium | '*', resolver: Resolver): () => void {
     return enlist(this.#resolvers, { family, medium, resolver })
   }
@@ -186,7 +194,11 @@ export class NetifLayer implements Netif {
     for (let n = 0; n < LOOP_BATCH; n++) {
       const packet = this.#loop.shift()
       if (packet === undefined) return
+      const { times } = this
       packet.timestamp = this.#env.clock.now()
+      times?.begin(packet)
+      times?.queued(packet)
+      times?.taken(packet)
       packet.iface!.input(packet)
     }
     if (this.#loop.length > 0) this.#loopTimer.schedule(this.#env.clock.now())

@@ -1,10 +1,10 @@
-import type { NetBuf } from '@favonius/contract'
+import type { NetBuf, TransmitQueue } from '@favonius/contract'
 
 /** Room that a queue begins with: most never hold more. */
 const FIRST = 8
 
 /** A bounded first-in, first-out queue of packets. It grows to what it was asked to hold, and from then on allocates nothing. */
-export class PacketRing {
+export class PacketRing implements TransmitQueue {
   readonly #limit: number
   #slots: (NetBuf | undefined)[] = []
   #head = 0
@@ -18,7 +18,12 @@ export class PacketRing {
     return this.#length
   }
 
-  get full(): boolean {
+  /** Whatever its priority, a packet goes next when none waits. */
+  isNext(): boolean {
+    return this.#length === 0
+  }
+
+  isFull(): boolean {
     return this.#length === this.#limit
   }
 

@@ -129,7 +129,7 @@ test('more than it takes at once waits, and arrives in order; more than that is 
   netif.listen((event) => void events.push(event.type))
   let taken = 0
   for (let n = 0; n < 1000; n++) if (lo.output(packet(stack, 6, 40, n), LOOPBACK6)) taken++
-  assert.ok(taken < 1000 && lo.full)
+  assert.ok(taken < 1000 && lo.isFull(0))
   while (env.step());
   assert.equal(seen, Array.from({ length: taken }, (_, n) => n))
   assert.equal(events, ['ready'])

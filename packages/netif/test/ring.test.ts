@@ -27,7 +27,7 @@ test('it does what an array of bounded length does', () => {
           model.unshift(taken)
         }
       }
-      assert.equal([ring.length, ring.full], [model.length, model.length === limit])
+      assert.equal([ring.length, ring.isFull()], [model.length, model.length === limit])
     }
   }
 })

@@ -20,6 +20,7 @@ export class SocketsLayer implements Sockets {
   readonly #seam: StackDatagrams | undefined
   readonly #datagrams = new Set<DatagramSocket>()
   readonly #unlisten: () => void
+  #turn = 0
 
   constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }) {
     this.#ip = ip
@@ -35,7 +36,8 @@ export class SocketsLayer implements Sockets {
       this.#seam = new StackDatagrams(this.#parts)
     }
     this.#unlisten = netif.listen((event) => {
-      if (event.type === 'ready') for (const socket of this.#datagrams) socket.ready()
+      // An interface that goes down forgets what waits: there is nothing to wait for any more.
+      if (event.type === 'ready' || event.type === 'down') this.#ready()
     })
   }
 
@@ -47,6 +49,13 @@ export class SocketsLayer implements Sockets {
     const socket: DatagramSocket = new DatagramSocket(this.#needUdp(), family, () => this.#datagrams.delete(socket))
     this.#datagrams.add(socket)
     return socket
+  }
+
+  /** Wakes those that wait to send, another one first each time: there may be room for that one alone. */
+  #ready(): void {
+    const sockets = [...this.#datagrams]
+    this.#turn++
+    for (let i = 0; i < sockets.length; i++) sockets[(i + this.#turn) % sockets.length]!.ready()
   }
 
   async open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<SeamDatagramSocket> {

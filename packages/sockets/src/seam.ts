@@ -98,6 +98,9 @@ class SeamSocket implements DatagramSocket, UdpSink {
   }
 
   receive(packet: NetBuf, from: Peer, ip: IpInfo): void {
+    const { times } = this.#parts.netif
+    times?.delivered(packet)
+    times?.read(packet)
     this.#info.ip = ip
     try {
       this.#sink.receive(packet.next === undefined ? packet.view() : bytesOf(packet), from, this.#info)

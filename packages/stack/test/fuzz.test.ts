@@ -1,4 +1,6 @@
 import * as assert from 'uvu/assert'
+import { packetTimes } from '@favonius/netif/times'
+import { trafficClasses } from '@favonius/netif/traffic'
 import { suite } from '@favonius/testing'
 import { fuzz } from './fuzz.ts'
 
@@ -18,6 +20,13 @@ test('200,000 mutated frames: nothing thrown, nothing leaked, every one accounte
 test('a stack that is starved of buffers drops, and does no more than that', async () => {
   const { drops, delivered } = await fuzz({ seed: 3, frames: 50_000, quota: 24 << 10 })
   assert.ok(drops['device: no buffer']! > 100, `${drops['device: no buffer']} frames found no buffer`)
+  assert.ok(delivered > 1000, `${delivered} datagrams came through`)
+})
+
+test('with traffic classes too full for what comes, and packet times, the same holds', async () => {
+  const features = [trafficClasses({ transmit: 8, receive: 8, receiveQueue: 40 }), packetTimes({ transmitDetail: true, receiveDetail: true })]
+  const { drops, delivered } = await fuzz({ seed: 4, frames: 50_000, features })
+  assert.ok(drops['trafficClasses: receive queue is full']! > 1000, `${drops['trafficClasses: receive queue is full']} frames found their class full`)
   assert.ok(delivered > 1000, `${delivered} datagrams came through`)
 })
 

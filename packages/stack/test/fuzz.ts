@@ -4,6 +4,7 @@ import type { BufferSource, Device, DeviceSink, NetBuf } from '@favonius/contrac
 import { sleep, virtual } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { linkAddress } from '@favonius/inet'
+import type { AnyFeature } from '@favonius/kconfig'
 import { ipv4 } from '@favonius/ipv4'
 import { ipv6 } from '@favonius/ipv6'
 import { Arena, netbufIn } from '@favonius/netbuf'
@@ -18,7 +19,7 @@ const MAX_NEIGHBORS = 8
 const ARP_TABLE = 6
 const MAX_PEERS = 64
 /** Whatever arrives, no more buffers than this are held: what waits in sockets, and for neighbours. */
-const MAX_LIVE = 4 * 16_384 / 256 + MAX_NEIGHBORS * 4 + ARP_TABLE + 256
+const MAX_LIVE = 4 * 16_384 / 256 + (MAX_NEIGHBORS + ARP_TABLE) * 64 + 256
 
 class Wire implements Device {
   readonly medium = 'ethernet'
@@ -53,7 +54,7 @@ class Wire implements Device {
 }
 
 /** Reasons for which packets are dropped on their way down. The others end the way of one that came in. */
-const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
+export const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
 /** Layers that count a packet as received before they drop it. */
 const COUNTED = /^(arp|icmpv[46]|nd|sockets):/
 
@@ -62,6 +63,8 @@ export interface FuzzOptions {
   readonly frames: number
   /** Bytes of buffers that the stack may hold; 4 MiB unless given. With little it is starved all the time. */
   readonly quota?: number
+  /** Composed beside the others. */
+  readonly features?: readonly AnyFeature[]
 }
 
 export interface FuzzReport {
@@ -72,12 +75,12 @@ export interface FuzzReport {
 }
 
 /** Feeds `frames` mutated frames to a stack. Throws, with the seed and the frame, when anything is not as it must be. */
-export async function fuzz({ seed, frames, quota = 4 << 20 }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz({ seed, frames, quota = 4 << 20, features = [] }: FuzzOptions): Promise<FuzzReport> {
   const env = virtual({ seed })
   const { random } = env
   const stack = compose(
     env, netbufIn(new Arena(), { quota }), ethernet(), ipv4(), ipv6({ maxNeighbors: MAX_NEIGHBORS }),
-    udp({ maxPeers: MAX_PEERS }), sockets({ receiveBuffer: 16_384 }),
+    udp({ maxPeers: MAX_PEERS }), sockets({ receiveBuffer: 16_384 }), ...features as [],
   )
   const { netif } = stack
   const wire = new Wire()

@@ -1,7 +1,7 @@
 /** One connection: the transmission control block of RFC 9293 §3.3.1, what its owner may do with it, and what time does to it. */
 
 import type {
-  Address, IcmpError, Instant, Interface, IpInfo, NetBuf, Route, TcpConnection, TcpEndpoint, TcpKeepAlive, TcpSink, TcpState,
+  IcmpError, Instant, Interface, IpInfo, NetBuf, Route, TcpConnection, TcpEndpoint, TcpKeepAlive, TcpSink, TcpState,
 } from '@favonius/contract'
 import { failure, type ErrorCode } from '@favonius/inet'
 import { deadline, Deadlines } from './deadlines.ts'
@@ -681,9 +681,4 @@ function scaleFor(size: number): number {
   let scale = 0
   while (scale < MAX_WINDOW_SCALE && size >> scale > 0xffff) scale++
   return scale
-}
-
-/** Whether two addresses are the same, in the same zone. */
-export function sameInZone(a: Address, b: Address): boolean {
-  return a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0 && a.zone === b.zone && a.family === b.family
 }

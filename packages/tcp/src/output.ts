@@ -91,6 +91,7 @@ export class Output {
     const end = (c.sndNxt + size + (fin ? 1 : 0)) | 0
     c.flight.push(c.sndNxt, end, now)
     c.recovery.sent(size)
+    c.count(c.layer.counters.bytesSent, size)
     c.sndNxt = end
     if (fin) c.finSent = true
     this.#began(now)
@@ -256,7 +257,7 @@ export class Output {
     const c = this.#c
     const route = c.route()
     if (route === undefined) return false
-    if (route.iface.full && size > 0) {
+    if (size > 0 && route.iface.isFull(c.priority)) {
       c.layer.await(c)
       return false
     }

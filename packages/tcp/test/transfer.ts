@@ -9,7 +9,7 @@ import { ipv6 } from '@favonius/ipv6'
 import { simulate, type LinkOptions } from '@favonius/sim'
 import * as assert from 'uvu/assert'
 import { tcp } from '../src/index.ts'
-import { newReno } from '../src/congestion/newreno.ts'
+import { reno as newReno } from '../src/congestion/newreno.ts'
 
 /** What to send, and over what. */
 export interface Transfer extends LinkOptions {
@@ -29,10 +29,9 @@ const byte = (at: number): number => (Math.imul(at, 0x9e3779b1) >>> 24) ^ (at & 
 export async function transfer({ seed, bytes, family = 6, tcp: settings, reno = false, within = 3_600_000, ...link }: Transfer) {
   const net = simulate({ seed, record: false })
   const wire = net.link(link)
-  const features = [ethernet(), ipv4(), ipv6(), tcp(settings), ...reno ? [newReno()] : []] as const
-  const [a, b] = [net.node('a', features as readonly [], wire), net.node('b', features as readonly [], wire)] as unknown as { stack: { tcp: import('../src/index.ts').TcpLayer; netif: import('@favonius/contract').Netif; ipv4: import('@favonius/ipv4').Ipv4; ipv6: import('@favonius/ipv6').Ipv6 }; iface: import('@favonius/contract').Interface }[] as never as [never, never]
-  type Side = { readonly stack: { readonly tcp: import('../src/index.ts').TcpLayer; readonly netif: import('@favonius/contract').Netif; readonly ipv4: import('@favonius/ipv4').Ipv4; readonly ipv6: import('@favonius/ipv6').Ipv6 }; readonly iface: import('@favonius/contract').Interface }
-  const [left, right] = [a as Side, b as Side]
+  const features = [ethernet(), ipv4(), ipv6(), tcp(settings)] as const
+  const [left, right] = [net.node('a', features, wire), net.node('b', features, wire)]
+  if (reno) for (const { stack } of [left, right]) stack.tcp.congestion = newReno
   for (const [i, { stack, iface }] of [left, right].entries()) {
     stack.ipv4.addAddress(iface, `192.0.2.${i + 1}/24`)
     stack.ipv6.addAddress(iface, `2001:db8::${i + 1}/64`)

@@ -70,6 +70,27 @@ export function envConformance(name: string, make: () => EnvWorld): void {
     look()
   })
 
+  test('the exact present stands still no longer than it must, and is never behind the present', async () => {
+    const world = make()
+    const { clock } = world.env
+    const began = clock.exact()
+    let seen: { readonly now: number; readonly first: number; readonly last: number; readonly still: number } | undefined
+    clock.timer((now) => {
+      const first = clock.exact()
+      let last = first
+      // A real clock moves on while a timer fires, within a second of anyone's patience; a virtual one does not.
+      for (let n = 0; world.wall && last === first && n < 1e7; n++) last = clock.exact()
+      seen = { now, first, last, still: clock.now() }
+    }).schedule(clock.now())
+    await world.until(() => seen !== undefined)
+    const { now, first, last, still } = seen!
+    assert.ok(began <= first && now <= first, `${began}, ${now}, ${first}`)
+    assert.is(still, now, 'the present stands still while a timer fires')
+    if (world.wall) assert.ok(last > first, 'and the exact one does not')
+    else assert.equal([first, last], [now, now], 'made-up time has one present')
+    assert.ok(clock.exact() >= last && clock.now() >= now)
+  })
+
   test('the epoch is the wall time of instant 0, and stays so', async () => {
     const world = make()
     const { clock } = world.env

@@ -23,6 +23,7 @@ import { Times, type NewTimes } from './times.ts'
 const reasons = {
   invalid: ['nd: invalid message', 'ipv6_nd.drop'],
   replaced: ['nd: a newer packet to the same neighbour waits', 'ipv6.drop'],
+  crowded: ['nd: too much waits for neighbours', 'ipv6.drop'],
   unreachable: ['nd: neighbour does not answer', 'ipv6.drop'],
   evicted: ['nd: its neighbour made room for another', 'ipv6.drop'],
   full: ['nd: neighbour cache is full', 'ipv6.drop'],
@@ -65,7 +66,7 @@ export class NeighborDiscovery implements Nd, Resolver {
     this.#netif = netif
     this.#ip = ip
     this.#times = new Times(env.clock, env.random, options)
-    this.#cache = new NeighborCache(ipv6.settings.maxNeighbors, this.#times)
+    this.#cache = new NeighborCache(ipv6.settings.maxNeighbors, this.#times, netif.buffers)
     this.#timer = env.clock.timer((now) => {
       this.#cache.tick(now)
       this.#settle()

@@ -1,0 +1,39 @@
+/** Streams over links that lose, reorder, repeat and corrupt: every byte arrives, once, in order; and how fast, as a table. */
+
+import { suite } from '@favonius/testing'
+import * as assert from 'uvu/assert'
+import { transfer } from './transfer.ts'
+
+const test = suite('tcp: streams over bad links', { timeout: 60_000 })
+
+for (const family of [4, 6] as const) {
+  test(`IPv${family}: whatever the link does, the stream arrives whole`, async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { counters } = await transfer({
+        seed, family, bytes: 120_000 + seed * 1001, latency: (seed % 4) * 15, rate: seed % 3 ? 2e7 : Infinity,
+        loss: [0, 0.01, 0.05, 0.2][seed % 4]!, reorder: seed % 2 ? 0.05 : 0, duplicate: seed % 3 ? 0.02 : 0, corrupt: seed % 5 ? 0 : 0.02,
+        tcp: { receiveBuffer: seed % 2 ? 1_048_576 : 9000 },
+      })
+      assert.ok(counters[0]!['bytes.sent']! > 0)
+    }
+  })
+}
+
+test('NewReno does as well', async () => {
+  for (let seed = 1; seed <= 4; seed++) await transfer({ seed, bytes: 200_000, latency: 10, rate: 2e7, loss: 0.02, reno: true })
+})
+
+test('throughput against loss and delay, as a table', async () => {
+  const rows: string[] = []
+  for (const latency of [0, 5, 50, 100]) {
+    const cells: string[] = []
+    for (const loss of [0, 0.01, 0.03, 0.1]) {
+      const { rate } = await transfer({ seed: 7, bytes: 400_000, latency, rate: 5e7, loss })
+      cells.push(rate.toFixed(2).padStart(7))
+    }
+    rows.push(`${String(2 * latency).padStart(4)} ms${cells.join('')}`)
+  }
+  console.log(`\n    Mbit/s of 50, 400 kB\n    loss     0%     1%     3%    10%\n${rows.map((row) => `  ${row}`).join('\n')}`)
+})
+
+test.run()
