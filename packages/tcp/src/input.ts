@@ -7,6 +7,8 @@ import { ACK, FIN, RST, SYN, type Segment } from './wire.ts'
 
 /** A timestamp that is older than this says nothing (RFC 7323 §5.5: 24 days). */
 const TIMESTAMP_LASTS = 24 * 86_400_000
+/** Full-sized segments that are acknowledged together, when they come together. */
+const COALESCED = 16
 /** RFC 5961 §7: so many challenges in so many milliseconds. Each connection has its own: a common limit would tell strangers of others (§7, CVE-2016-5696). */
 const CHALLENGES = 10
 const CHALLENGE_TIME = 5000
@@ -352,14 +354,19 @@ export class Input {
     c.go('FIN')
   }
 
-  /** RFC 9293 §3.8.6.3: every second full-sized segment is acknowledged, and any other after a while; at the beginning each one. */
+  /**
+   * RFC 9293 §3.8.6.3: every second full-sized segment is acknowledged, and any other after a while; at the beginning each one. Segments that
+   * come in one turn of the event loop count as one (receive coalescing), up to a bound, as after a device that puts them together.
+   */
   #delay(now: Instant): void {
     const c = this.#c
     if (c.unsaid === 0 || c.mustAcknowledge) return
     if (c.quick > 0) {
       c.quick--
       c.mustAcknowledge = true
-    } else if (c.unsaid >= 2 * c.fullSize) c.mustAcknowledge = true
-    else if (c.deadlines.at(deadline.acknowledge) === Infinity) c.deadlines.set(deadline.acknowledge, now + c.layer.options.ackDelay)
+    } else if (c.unsaid >= COALESCED * c.fullSize) c.mustAcknowledge = true
+    else if (c.unsaid >= 2 * c.fullSize) {
+      if (c.deadlines.at(deadline.acknowledge) > now) c.deadlines.set(deadline.acknowledge, now)
+    } else if (c.deadlines.at(deadline.acknowledge) === Infinity) c.deadlines.set(deadline.acknowledge, now + c.layer.options.ackDelay)
   }
 }
