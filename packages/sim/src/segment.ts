@@ -7,7 +7,7 @@
  * mode is a mirror port: it gets a copy of what is for others, just as it was sent.
  */
 
-import type { Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
+import type { Env, Instant, LinkAddress, NetBuf, Offload, Timer } from '@favonius/contract'
 import { linkAddress } from '@favonius/inet'
 import { Deliveries } from './deliveries.ts'
 import { checkWay, Port, type Beyond, type Path, type SegmentDevice, type WayOptions } from './port.ts'
@@ -20,7 +20,16 @@ import { checkWay, Port, type Beyond, type Path, type SegmentDevice, type WayOpt
 export interface SegmentOptions extends WayOptions {
   /** Largest payload in bytes, without the Ethernet header; 1500 unless given. */
   readonly mtu?: number
+  /**
+   * The devices take partial checksums and large segments, and hand them on as they are, as a pair of veth devices does: nothing leaves
+   * memory. False unless given, so that what passes is what a wire would carry. Not with `corrupt`, which sums are there to find.
+   */
+  readonly offload?: boolean
 }
+
+/** What software does for a device on a wire; and what need not be done where frames stay in memory. */
+const WIRE: Offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
+const MEMORY: Offload = { transmitChecksum: true, receiveChecksum: true, segmentation: 65_535 }
 
 /**
  * Sees each frame as it enters the segment, whole, even when nobody gets it so. `faults` says what will happen to it, in words,
@@ -46,6 +55,7 @@ export class EthernetSegment {
   readonly neighbours = new Set<EthernetSegment>()
   readonly #env: Env
   readonly #mtu: number
+  readonly #offload: Offload
   readonly #way: WayOptions
   readonly #ports: Port[] = []
   readonly #timer: Timer
@@ -56,12 +66,14 @@ export class EthernetSegment {
   /** Some port waits until less of it is under way. */
   #waiting = false
 
-  constructor(env: Env, { mtu = 1500, ...way }: SegmentOptions = {}, name = 'wire') {
+  constructor(env: Env, { mtu = 1500, offload = false, ...way }: SegmentOptions = {}, name = 'wire') {
+    if (offload && (way.corrupt ?? 0) > 0) throw new RangeError('offload with corrupt: nobody would find what is corrupted; leave one of them out')
     if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535)) throw new RangeError(`mtu is ${mtu}; it must be 68 to 65535 bytes`)
     checkWay(env, way)
     this.name = name
     this.#env = env
     this.#mtu = mtu
+    this.#offload = offload ? MEMORY : WIRE
     this.#way = way
     this.#timer = env.clock.timer((now) => this.#deliver(now))
   }
@@ -110,7 +122,7 @@ export class EthernetSegment {
   }
 
   #port(address: LinkAddress, way: WayOptions, beyond?: Beyond): Port {
-    return new Port(this.#env, { address, mtu: this.#mtu, beyond, carry: this.#carry }, way)
+    return new Port(this.#env, { address, mtu: this.#mtu, offload: this.#offload, beyond, carry: this.#carry }, way)
   }
 
   #join(port: Port): Port {
