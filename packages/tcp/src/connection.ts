@@ -65,6 +65,8 @@ export class Connection implements TcpConnection, Flow {
   readonly remote: TcpEndpoint
   state: TcpState = 'CLOSED'
   sink: TcpSink
+  /** In the layer's roster. */
+  place = -1
   /** The one that it keeps to. */
   readonly iface: Interface | undefined
 
