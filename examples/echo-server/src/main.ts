@@ -3,7 +3,7 @@
  * On a TAP it serves until Ctrl-C; on a wire in memory a second stack sends it something, so that there is something to see.
  */
 
-import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, statistics } from '@favonius-examples/kit'
+import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, statistics, untilInterrupted } from '@favonius-examples/kit'
 
 const { link, fail } = readOptions('npm run example echo-server -- [options]', {})
 const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
@@ -23,10 +23,7 @@ if (peer !== undefined) {
     }
   }
 } else {
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  await untilInterrupted()
 }
 console.log(`\n${statistics(us)}`)
 await hosts.stop()

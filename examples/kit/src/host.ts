@@ -33,6 +33,8 @@ export interface Hosts {
   readonly us: Host
   /** The second stack; undefined when Linux is the peer. */
   readonly peer: Host | undefined
+  /** The wire between them; undefined when Linux is the peer. */
+  readonly wire: EthernetSegment | undefined
   readonly peerIpv4: string
   readonly peerIpv6: string
   /** Commands that were run to set Linux's side up. */
@@ -85,6 +87,7 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   return {
     us: made[0]!,
     peer: made[1],
+    wire: options.tap === undefined ? wire : undefined,
     peerIpv4: '192.0.2.2',
     peerIpv6: '2001:db8::2',
     commands,

@@ -37,6 +37,26 @@ test('all of them at once, each with its own end', async () => {
   rmSync(folder, { recursive: true })
 })
 
+test('the router passes pings, shows itself to traceroute, and says what the far link carries', async () => {
+  const { code, stdout, stderr } = await run('router')
+  assert.is(code, 0, stderr)
+  for (const to of ['2001:db8:b::2', '198.51.100.2']) {
+    assert.match(stdout, new RegExp(`${to} +56 +3 +3 `))
+    assert.match(stdout, new RegExp(`${to} +0 +${to} takes 1400 bytes`))
+    assert.match(stdout, new RegExp(`2 +${to} +port unreachable`))
+  }
+  assert.match(stdout, /1 +2001:db8:a::1 +hop limit exceeded in transit/)
+  assert.match(stdout, /1 +192\.0\.2\.1 +time to live exceeded on the way/)
+})
+
+test('dual stack: one socket serves both families, and two share a port', async () => {
+  const { code, stdout, stderr } = await run('dual-stack')
+  assert.is(code, 0, stderr)
+  for (const row of ['4242 +:: +2001:db8::1 +hello by IPv6', '4242 +:: +::ffff:192\\.0\\.2\\.1 +hello by IPv4', '4243 +:: with IPV6_V6ONLY +2001:db8::1 +hello by IPv6', '4243 +0\\.0\\.0\\.0 +192\\.0\\.2\\.1 +hello by IPv4']) {
+    assert.match(stdout, new RegExp(row))
+  }
+})
+
 test('a command line that is wrong ends with 2 and says what is right', async () => {
   const [drop, option] = await Promise.all([run('ping', '--drop', '200%'), run('echo-client', '--nonsense')])
   assert.equal([drop.code, option.code], [2, 2])

@@ -6,7 +6,7 @@
 import type { Interface } from '@favonius/contract'
 import { VlanLayer } from '@favonius/ethernet/vlan'
 import { show } from '@favonius/ethernet/vlan/wire'
-import { ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, statistics, table, type Host, type Hosts } from '@favonius-examples/kit'
+import { ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, statistics, table, untilInterrupted, type Host, type Hosts } from '@favonius-examples/kit'
 
 /** Of each VLAN: what its addresses begin with. We are 1, the peer is 2. */
 const VLANS = [
@@ -88,8 +88,5 @@ async function meetLinux({ us }: Hosts): Promise<void> {
     console.log(`  ip addr add ${ipv4}2/24 dev ${dev}.${tag}\n  ip -6 addr add ${ipv6}2/64 dev ${dev}.${tag}`)
   }
   console.log(`\nand then:\n${VLANS.map(({ ipv4, ipv6 }) => `  ping ${ipv4}1\n  ping ${ipv6}1`).join('\n')}\n\nCtrl-C ends it.`)
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  await untilInterrupted()
 }

@@ -39,6 +39,11 @@ export interface Device {
   start(sink: DeviceSink, buffers: BufferSource): void | Promise<void>
   /** Ends delivery and gives back what it holds. */
   stop(): void | Promise<void>
+  /**
+   * Delivers frames for other stations too, or no longer. May be called at any time, before `start` too. A device without it has no
+   * filter: it delivers whatever its link brings.
+   */
+  promiscuous?(on: boolean): void
 }
 
 /** Where a driver gets buffers for what it receives. */

@@ -10,7 +10,7 @@ export type { BufferPool, ChecksumState, NetBuf } from './netbuf.ts'
 export type { BufferSource, Device, DeviceSink, Medium, Offload } from './device.ts'
 export type {
   AddOptions, AddressOrigin, AddressState, DefaultInterface, DropReason, Hold, Interface, InterfaceAddress, L2, L2Flags,
-  Netif, NetifEvent, NetworkInput, Resolver, Statistics, Tap, UpOptions, VirtualOptions,
+  LinkHeader, Netif, NetifEvent, NetworkInput, PacketHandler, Resolver, Statistics, Tap, UpOptions, VirtualOptions,
 } from './netif.ts'
 export type { PacketTimer, Traffic, TransmitQueue } from './traffic.ts'
 export type { IcmpError, Ip, IpInfo, NetworkLayer, PingOptions, PingResult, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'

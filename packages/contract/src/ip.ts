@@ -34,6 +34,8 @@ export interface RouteOptions {
   /** Unless given, the interface's for unicast, 1 for multicast. */
   readonly hopLimit?: number | undefined
   readonly trafficClass?: number | undefined
+  /** Not to the link, but to who has joined the group on this host. */
+  readonly here?: boolean | undefined
 }
 
 /** The way to one destination. Kept by its user while `valid()`, then asked for anew. */

@@ -73,8 +73,11 @@ export interface NetBuf {
   ref(): this
   /** Gives the reference back; the last one frees the slot and the fragments that follow. */
   unref(): void
-  /** A copy of data and metadata in a slot (or slots) of its own, with the same headroom where it fits; undefined when there is no room (counted). */
-  clone(): NetBuf | undefined
+  /**
+   * A copy of data and metadata in a slot (or slots) of its own; undefined when there is no room (counted). It has the same headroom
+   * unless more is asked for.
+   */
+  clone(headroom?: number): NetBuf | undefined
 
   /** The interface it came from or goes to. */
   iface: Interface | undefined

@@ -16,6 +16,13 @@ export interface L2Flags {
   readonly pointToPoint: boolean
 }
 
+/** What the header of a link says, beside whom the frame is for. */
+export interface LinkHeader {
+  readonly sender: LinkAddress
+  /** What follows: an EtherType, or 4 for an 802.3 length with LLC behind it (Linux's ETH_P_802_2). */
+  readonly protocol: number
+}
+
 /** A link layer: `struct net_l2`. One instance serves every interface of its medium. */
 export interface L2 {
   readonly name: string
@@ -30,6 +37,8 @@ export interface L2 {
    * packet goes on to the handler of its protocol. False: consumed, or dropped through `iface.drop`.
    */
   receive(iface: Interface, frame: NetBuf): boolean
+  /** Reads the header of a frame, which begins at absolute position `at` and is whole. Not given where there is none. */
+  parse?(frame: NetBuf, at: number): LinkHeader
   /** Puts its header before `packet`, whose `protocol` is set, and hands it to `iface.transmit`. */
   send(iface: Interface, packet: NetBuf, to: LinkAddress): boolean
   /** The link address of a multicast group. */
@@ -103,6 +112,8 @@ export interface Interface {
   readonly carrier: boolean
   /** Operational state: enabled, and with carrier. */
   readonly running: boolean
+  /** Frames for other stations are heard: `cast` is 3 on them. True while somebody has asked for it by `hearAll`. */
+  readonly promiscuous: boolean
 
   /**
    * Enables it at once. Resolves when it is running and every hold is released: static addresses are preferred.
@@ -113,6 +124,13 @@ export interface Interface {
   down(): void
   /** Makes `up()` wait for something that a layer has begun. */
   hold(what: string): Hold
+  /**
+   * Promiscuous mode, `net_if_set_promisc` (CONFIG_NET_PROMISCUOUS_MODE): frames for other stations are heard until everyone who
+   * asked for it has given it up, by calling what this returns. On a VLAN, the interface below hears them too.
+   *
+   * Throws EOPNOTSUPP where the link layer knows no other stations, ENODEV when the interface was removed.
+   */
+  hearAll(): () => void
 
   /** Unicast addresses, of both families, in the order in which they were added. Changed by their network layer alone. */
   readonly addresses: readonly InterfaceAddress[]
@@ -138,7 +156,9 @@ export interface Interface {
   transmit(frame: NetBuf): boolean
   /** A network packet to ourselves: it is received here, on a later turn, without touching the link. */
   loop(packet: NetBuf): boolean
-  /** A network packet, link header off, goes up to the handler of its `protocol`. For L2s with interfaces of their own (VLAN, tunnels). */
+  /** A frame goes through the link layer, is shown to packet handlers, and goes up. For L2s with interfaces of their own: VLANs, tunnels. */
+  receive(frame: NetBuf): void
+  /** A network packet, link header off, goes up to the handler of its `protocol`. */
   input(packet: NetBuf): void
 
   /** The one way to drop a packet: counts the reason, notes it in captures, gives the reference back. */
@@ -152,9 +172,18 @@ export interface Interface {
 /** A handler of network packets: `packet.protocol` was its EtherType. Takes the reference. */
 export type NetworkInput = (iface: Interface, packet: NetBuf) => void
 
+/**
+ * Sees each packet that a link layer has let in, before the handler of its protocol: the data begin behind the link header, which
+ * stands from `packet.link` on; `protocol` and `cast` are set. It must not keep or change the packet, but copies what it wants. True: it
+ * was wanted, so that the packet is not counted as dropped when no layer takes its protocol.
+ */
+export type PacketHandler = (iface: Interface, packet: NetBuf) => boolean
+
 /** What happened to an interface. */
 export type NetifEvent =
   | { readonly type: 'added' | 'removed' | 'enabled' | 'disabled' | 'up' | 'down'; readonly iface: Interface }
+  /** `iface.promiscuous` has changed. */
+  | { readonly type: 'promiscuous'; readonly iface: Interface }
   | { readonly type: 'address-added' | 'address-removed' | 'address-changed'; readonly iface: Interface; readonly entry: InterfaceAddress }
   /** Someone else uses our address. `by` is their link address, where known. */
   | { readonly type: 'address-conflict'; readonly iface: Interface; readonly address: Address; readonly by: LinkAddress | undefined }
@@ -216,6 +245,8 @@ export interface Netif {
   registerL2(l2: L2): () => void
   /** A network layer takes packets of an EtherType. */
   registerProtocol(etherType: number, input: NetworkInput): () => void
+  /** Someone who sees all packets that come in, whatever their protocol: packet sockets. */
+  registerPacketHandler(handler: PacketHandler): () => void
   /** A resolver for next hops of a family on a medium; `*` for every medium without one of its own. */
   registerResolver(family: Family, medium: Medium | '*', resolver: Resolver): () => void
 

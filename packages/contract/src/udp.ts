@@ -57,6 +57,8 @@ export interface UdpSocket extends UdpBinding {
   hopLimit: number | undefined
   multicastHopLimit: number | undefined
   multicastInterface: Interface | undefined
+  /** What is sent to a group that our interface is in is heard here too (IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP); true at first. */
+  multicastLoop: boolean
   trafficClass: number | undefined
   priority: number
   /** Forgets the ways that were found. */

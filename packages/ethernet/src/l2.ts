@@ -1,8 +1,8 @@
 /** Ethernet as a link layer: 14 bytes on, 14 bytes off. RFC 894 and RFC 2464 say what IP makes of it. */
 
-import type { Address, DropReason, Interface, L2, LinkAddress, NetBuf, Netif } from '@favonius/contract'
-import { ETHERNET_BROADCAST, linkAddress } from '@favonius/inet'
-import { at, GROUP_BIT, HEADER, LEAST_TYPE } from './wire.ts'
+import type { Address, DropReason, Interface, L2, LinkAddress, LinkHeader, NetBuf, Netif } from '@favonius/contract'
+import { ETHERNET_BROADCAST, linkAddress, readLink } from '@favonius/inet'
+import { at, GROUP_BIT, HEADER, LEAST_TYPE, LLC } from './wire.ts'
 
 export class EthernetL2 implements L2 {
   readonly name = 'ethernet'
@@ -19,7 +19,6 @@ export class EthernetL2 implements L2 {
       short: ['ethernet: shorter than its header', 'top.processing_error'],
       source: ['ethernet: sent by a group', 'top.processing_error'],
       notOurs: ['ethernet: for another station'],
-      length: ['ethernet: 802.3 length, not a type', 'top.processing_error'],
       headroom: ['ethernet: no room for its header'],
     })
   }
@@ -35,13 +34,16 @@ export class EthernetL2 implements L2 {
     const hi = dv.getUint16(offset + at.destination)
     const lo = dv.getInt32(offset + at.destination + 2)
     if (lo === iface.address.lo && hi === iface.address.hi) frame.cast = 0
-    else if ((hi >> 8 & GROUP_BIT) === 0) return this.#drop(iface, frame, this.#drops.notOurs)
-    else frame.cast = hi === 0xffff && lo === -1 ? 2 : 1
-    const type = dv.getUint16(offset + at.type)
-    if (type < LEAST_TYPE) return this.#drop(iface, frame, this.#drops.length)
-    frame.protocol = type
+    else if ((hi >> 8 & GROUP_BIT) !== 0) frame.cast = hi === 0xffff && lo === -1 ? 2 : 1
+    else if (iface.promiscuous) frame.cast = 3
+    else return this.#drop(iface, frame, this.#drops.notOurs)
+    frame.protocol = protocolOf(dv.getUint16(offset + at.type))
     frame.pull(HEADER)
     return true
+  }
+
+  parse({ dv }: NetBuf, offset: number): LinkHeader {
+    return { sender: readLink(dv, offset + at.source, 6), protocol: protocolOf(dv.getUint16(offset + at.type)) }
   }
 
   send(iface: Interface, packet: NetBuf, to: LinkAddress): boolean {
@@ -74,3 +76,5 @@ export class EthernetL2 implements L2 {
     return false
   }
 }
+
+const protocolOf = (type: number): number => (type < LEAST_TYPE ? LLC : type)

@@ -8,6 +8,8 @@ export const at = { destination: 0, source: 6, type: 12 } as const
 export const HEADER = 14
 /** A smaller type field is an 802.3 length (IEEE 802.3 §3.2.6). */
 export const LEAST_TYPE = 0x0600
+/** What the layers above are told instead of a length: LLC follows (IEEE 802.2). Linux calls it ETH_P_802_2. */
+export const LLC = 0x0004
 /** In the first byte of an address: it is a group's. */
 export const GROUP_BIT = 0x01
 

@@ -37,14 +37,36 @@ test('RFC 826: a next hop is asked for, and the packet that waits follows the an
   assert.is(buffers.live, 0)
 })
 
-test('RFC 1122 §2.3.2.2: the latest packet waits, the one before is dropped and counted', async () => {
-  const { wire, iface, packet, hear, netif, arp } = await world()
+test('RFC 1122 §2.3.2.2: the latest packets wait, in order; those before are dropped and counted', async () => {
+  const { wire, iface, packet, hear, netif, arp, buffers } = await world()
+  wire.take()
+  const names = Array.from({ length: 70 }, (_, n) => `packet ${n}`)
+  for (const name of names) iface.output(packet(name), their)
+  assert.is(wire.take().length, 1, 'asked once')
+  assert.equal(netif.statistics().drops, { 'arp: a newer packet waits': 6 })
+  hear({ operation: REPLY })
+  assert.equal(wire.take().map(({ text }) => text), names.slice(6))
+  assert.is(buffers.live, 0)
+  arp.stop()
+  await netif.stop()
+})
+
+test('what waits for neighbours that do not answer stays within a sixteenth of the quota; who answers gets its own', async () => {
+  const quota = 1 << 20
+  const { wire, iface, packet, env, hear, netif, arp, buffers } = await world({ tableSize: 32 }, quota)
+  for (let n = 0; n < 5000; n++) {
+    iface.output(packet('x'.repeat(1400)), address(`192.0.2.${100 + n % 30}`))
+    assert.ok(buffers.used <= quota / 16 + 2048, `${buffers.used} bytes`)
+  }
+  assert.is(netif.statistics().drops['arp: too much waits for neighbours'], 5000 - 32)
   wire.take()
   for (const text of ['one', 'two', 'three']) iface.output(packet(text), their)
-  assert.is(wire.take().length, 1, 'asked once')
-  assert.is(netif.statistics().drops['arp: a newer packet waits'], 2)
   hear({ operation: REPLY })
-  assert.equal(wire.take().map(({ text }) => text), ['three'])
+  assert.equal(wire.take().flatMap(({ arp, text }) => (arp ? [] : [text])), ['one', 'two', 'three'])
+  env.advance(3000)
+  assert.is(buffers.live, 0, 'nobody answered')
+  const { drops } = netif.statistics()
+  assert.is(drops['arp: too much waits for neighbours']! + drops['arp: no answer']! + (drops['arp: a newer packet waits'] ?? 0), 5000)
   arp.stop()
   await netif.stop()
 })
@@ -140,6 +162,30 @@ test('a full table makes room for the newcomer: the least recently used goes', a
   assert.is(buffers.live, 0)
 })
 
+test('who makes us ask for many takes no neighbour from us that is in use; one that is not in use goes first', async () => {
+  const { wire, iface, packet, env, hear, netif, arp, buffers } = await world()
+  const names = (): string[] => arp.neighbors.map(({ address, state }) => `${address} ${state}`)
+  iface.output(packet('x'), their)
+  hear({ operation: REPLY })
+  for (let n = 100; n < 200; n++) {
+    iface.output(packet('x'), address(`192.0.2.${n}`))
+    env.advance(100)
+    wire.take()
+    iface.output(packet('flow'), their)
+    assert.equal(wire.take().map(({ text }) => text), ['flow'])
+  }
+  assert.equal(names(), ['192.0.2.2 resolved', '192.0.2.199 pending'])
+  assert.is(netif.statistics().drops['arp: no room in the table'], 99)
+  hear({ operation: REPLY, sender: address('192.0.2.199') })
+  env.advance(3001)
+  iface.output(packet('x'), address('192.0.2.3'))
+  iface.output(packet('x'), address('192.0.2.4'))
+  assert.equal(names(), ['192.0.2.3 pending', '192.0.2.4 pending'])
+  arp.stop()
+  await netif.stop()
+  assert.is(buffers.live, 0)
+})
+
 test('gratuitous announcements update those we know, when that is wanted', async () => {
   for (const gratuitous of [true, false]) {
     const { iface, packet, hear, netif, arp } = await world({ gratuitous })
@@ -187,6 +233,24 @@ test('mutated frames: nothing thrown, no buffer lost', async () => {
   await netif.stop()
   assert.is(buffers.live, 0)
   assert.is(env.armed, 0)
+})
+
+test('what others ask each other is neither answered nor believed', async () => {
+  const { hear, wire, arp, iface, netif } = await world()
+  wire.take()
+  const end = iface.hearAll()
+  const OTHER = eui48('02:00:00:00:00:09')
+  hear({ operation: REQUEST }, OTHER)
+  hear({ operation: REPLY, sender: our, target: their }, OTHER) // our address as another's would be a conflict
+  assert.equal([wire.take(), arp.neighbors], [[], []])
+  hear({ operation: REQUEST })
+  assert.equal([wire.take().length, arp.neighbors.length], [1, 1])
+  hear({ operation: REPLY, senderLink: eui48('02:00:00:00:00:66') }, OTHER)
+  assert.is(`${arp.neighbors[0]!.link}`, `${THEIRS}`)
+  assert.equal([netif.statistics().drops, netif.statistics().counters['arp']!['recv']], [{ 'arp: for another station': 3 }, 1])
+  end()
+  arp.stop()
+  await netif.stop()
 })
 
 test.run()

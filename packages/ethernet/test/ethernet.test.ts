@@ -22,6 +22,19 @@ test('a frame is taken when it is for us, for all, or for a group', async () => 
   await netif.stop()
 })
 
+test('in promiscuous mode a frame for another station goes up, marked as such', async () => {
+  const { raw, netif, iface } = await world()
+  const casts: number[] = []
+  netif.registerProtocol(0x0800, (_, packet) => { casts.push(packet.cast); packet.unref() })
+  const end = iface.hearAll()
+  for (const to of ['020000000005', '020000000001', 'ffffffffffff', '01005e000001']) raw(frame(to))
+  end()
+  raw(frame('020000000005'))
+  assert.equal(casts, [3, 0, 2, 1])
+  assert.equal(netif.statistics().drops, { 'ethernet: for another station': 1 })
+  await netif.stop()
+})
+
 test('what is no frame of ours is dropped with its reason', async () => {
   const { raw, netif, buffers } = await world()
   raw(frame('020000000001').subarray(0, 13))
@@ -29,10 +42,9 @@ test('what is no frame of ours is dropped with its reason', async () => {
   raw(frame('020000000001', '020000000002', '0026'))
   raw(frame('020000000001', '020000000002', '88b5'))
   assert.equal(netif.statistics().drops, {
-    'netif: no handler for its protocol': 1,
+    'netif: no handler for its protocol': 2, // one of them an 802.3 length
     'ethernet: shorter than its header': 1,
     'ethernet: sent by a group': 1,
-    'ethernet: 802.3 length, not a type': 1,
   })
   await netif.stop()
   assert.is(buffers.live, 0)

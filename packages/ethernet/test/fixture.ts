@@ -45,9 +45,9 @@ export class Wire implements Device {
   }
 }
 
-export async function world(options: Partial<ConstructorParameters<typeof ArpTable>[0]['options']> = {}) {
+export async function world(options: Partial<ConstructorParameters<typeof ArpTable>[0]['options']> = {}, quota?: number) {
   const env = virtual({ seed: 3 })
-  const buffers = new Arena().pool({ debug: true })
+  const buffers = new Arena().pool({ debug: true, ...(quota === undefined ? {} : { quota }) })
   const netif = new NetifLayer(env, buffers, { defaultInterface: 'first', transmitQueue: 8 })
   const l2 = new EthernetL2(netif)
   netif.registerL2(l2)

@@ -155,6 +155,26 @@ test('what cannot be a tagged packet of ours is dropped, each with its reason', 
   await end()
 })
 
+test('frames for other stations reach a VLAN that listens, and no other', async () => {
+  const { raw, heard, drops, eth0, v100, v200, end } = await trunk()
+  const foreign = (control: string): void => raw(bytes(`020000000009 020000000002 8100 ${control} 0800 aa`))
+  const quiet = eth0.hearAll()
+  foreign('0064')
+  assert.equal(drops(), { 'vlan: for another station': 1 }, 'the wire alone')
+  quiet()
+  const listen = v100.hearAll()
+  assert.ok(eth0.promiscuous && !v200.promiscuous)
+  foreign('0064')
+  foreign('00c8')
+  foreign('0000') // of no VLAN: the wire's own
+  assert.equal(heard, ['eth0.100 p0 cast 3 aa', 'eth0 p0 cast 3 aa'])
+  assert.equal(drops(), { 'vlan: for another station': 2 })
+  listen()
+  foreign('0064')
+  assert.equal([eth0.promiscuous, drops()['ethernet: for another station']], [false, 1])
+  await end()
+})
+
 test('ARP speaks and hears in each VLAN for itself', async () => {
   const { raw, wire, v100, v200, arp, packet, end } = await trunk()
   v100.addAddress(addressEntry('198.51.100.1'))
@@ -259,7 +279,7 @@ test('frames of any make: nothing thrown, each comes to one end, no buffer is lo
     assert.ok(drops()[`vlan: ${reason}`]! > 10, reason)
   }
   for (const name of ['eth0 ', 'eth0.100 ', 'eth0.200 ']) assert.ok(heard.some((line) => line.startsWith(name)), name)
-  const waysDown = ['arp: no answer', 'arp: a newer packet waits', 'arp: no IPv4 address to ask from', 'netif: interface is down', 'arp: no room in the table']
+  const waysDown = ['arp: no answer', 'arp: a newer packet waits', 'arp: too much waits for neighbours', 'arp: no IPv4 address to ask from', 'netif: interface is down', 'arp: no room in the table']
   const dropped = Object.entries(drops()).filter(([text]) => !waysDown.includes(text) && !text.startsWith('arp: ')).reduce((sum, [, times]) => sum + times, 0)
   assert.is(heard.length + dropped + netif.statistics().counters['arp']!['recv']!, FRAMES, JSON.stringify(drops()))
   await end()

@@ -2,6 +2,7 @@
 
 import type { Address, DropReason, Instant, IpInfo, NetBuf } from '@favonius/contract'
 import { copyAddress } from '@favonius/inet'
+import { slotsOf } from '@favonius/netif'
 
 /** Instead of a fragment's place in the list: it is there already, byte for byte. */
 export const DUPLICATE = -1
@@ -112,11 +113,4 @@ function isCopy(a: NetBuf, b: NetBuf): boolean {
   if (a.length !== b.length || a.next !== undefined || b.next !== undefined) return false
   for (let i = 0; i < a.length; i++) if (a.u8[a.offset + i] !== b.u8[b.offset + i]) return false
   return true
-}
-
-/** Bytes of the slots that a packet holds. */
-function slotsOf(packet: NetBuf): number {
-  let bytes = 0
-  for (let buffer: NetBuf | undefined = packet; buffer; buffer = buffer.next) bytes += buffer.headroom() + buffer.length + buffer.tailroom()
-  return bytes
 }

@@ -103,11 +103,18 @@ export class Errors {
     return this.#tell(packet, at, end, { ...meaning, from: copyAddress(ip.source), mtu })
   }
 
-  /** A packet of ours, IPv4 header first, that its next hop's resolver gave up. Borrows the packet. */
+  /**
+   * A packet, IPv4 header first, that its next hop's resolver gave up. Our transport is told; a packet of another host is answered with
+   * Host Unreachable (RFC 1812 §5.2.7.1). Borrows the packet.
+   */
   unresolved(packet: NetBuf, nextHop: Address): void {
     const { dv, offset: at } = packet
     if (packet.length < IPV4.size) return
     const from = readAddress(dv, at + IPV4.source, 4)
+    if (!this.#parts.layer.owns(from)) {
+      packet.network = at
+      return this.send(packet, icmpTypes.destinationUnreachable, unreachableCodes.host, 0)
+    }
     const message = `${nextHop} does not answer on its link`
     this.#tell(packet, at, at + packet.length, { code: 'EHOSTUNREACH', message, from, mtu: undefined, hard: false })
   }

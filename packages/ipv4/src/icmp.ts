@@ -39,6 +39,11 @@ export class Icmp implements Transport {
   receive(packet: NetBuf, ip: IpInfo): void {
     const { drops, counters, errors } = this.#parts
     const { iface } = ip
+    if (ip.layer.family !== 4) {
+      // Nothing of IPv6 follows next header 1.
+      ip.layer.refuse(packet, ip, 'protocol')
+      return iface.drop(packet, drops.protocol)
+    }
     iface.count(counters.icmpReceived)
     if (packet.length < ICMP.body) return iface.drop(packet, drops.icmpShort)
     // State 0 is the only one in which nobody vouches for it.

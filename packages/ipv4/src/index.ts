@@ -11,7 +11,7 @@ import type { Ipv4 } from './ipv4.ts'
 import { Ipv4Layer } from './layer.ts'
 import { ipv4Options } from './options.ts'
 
-export type { FragmentHandler, FragmentRoute, IcmpHandler, Ipv4, NewAddress, OversizeHandler, PathMtu } from './ipv4.ts'
+export type { ForwardHandler, FragmentHandler, FragmentRoute, IcmpHandler, Ipv4, NewAddress, OversizeHandler, PathMtu } from './ipv4.ts'
 export { Ipv4Layer } from './layer.ts'
 export { ipv4Options } from './options.ts'
 export { readHeader, show, writeHeader, type Ipv4Header } from './wire/header.ts'

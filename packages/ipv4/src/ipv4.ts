@@ -1,7 +1,7 @@
 /** What IPv4 is to the rest of a stack. */
 
 import type {
-  Address, AddressOrigin, Interface, InterfaceAddress, IpInfo, NetBuf, NetworkLayer, PingOptions, PingResult, Route,
+  Address, AddressOrigin, Interface, InterfaceAddress, IpInfo, NetBuf, NetworkLayer, PingOptions, PingResult, Prefix, Route, RouteEntry,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import type { ipv4Options } from './options.ts'
@@ -25,6 +25,9 @@ export type IcmpHandler = (packet: NetBuf, ip: IpInfo) => void
  * `iface.input`, with its `link` mark as it was: without one it counts as looped back.
  */
 export type FragmentHandler = (packet: NetBuf, ip: IpInfo) => void
+
+/** Takes a packet to one host that is not us, and its reference. `packet` begins with its IPv4 header, whose options are well formed. */
+export type ForwardHandler = (packet: NetBuf, ip: IpInfo) => void
 
 /** A route that sends fragments too. */
 export interface FragmentRoute extends Route {
@@ -53,6 +56,12 @@ export interface Ipv4 extends NetworkLayer {
   addAddress(iface: Interface, address: string | NewAddress): InterfaceAddress
   /** Takes an address away, and the route to its subnet when it was the last there. Harmless when it is not there. */
   removeAddress(iface: Interface, address: string | Address): void
+  /**
+   * Routes a prefix by a gateway, or to the link when there is none. Among equal prefixes the smallest `metric` of a running interface
+   * wins; 0 unless given. Throws EINVAL, ENOBUFS when the table is full.
+   */
+  addRoute(prefix: string | Prefix, iface: Interface, gateway?: string | Address, metric?: number): RouteEntry
+  removeRoute(entry: RouteEntry): void
   /** The interface's default gateway; undefined takes it away. The one set before is replaced. Throws EINVAL, ENOBUFS. */
   setGateway(iface: Interface, gateway: string | Address | undefined): void
   /** The default gateway that was set for an interface. */
@@ -74,6 +83,8 @@ export interface Ipv4 extends NetworkLayer {
 
   /** One handler for each type. For an error it runs after the transport was told. ConfigError when it is taken. */
   registerIcmp(type: number, handler: IcmpHandler): () => void
+  /** One handler for packets to others. Without it they are dropped. */
+  registerForward(handler: ForwardHandler): () => void
   /** One handler for fragments. Without it they are dropped. */
   registerFragments(handler: FragmentHandler): () => void
   /** One handler for packets larger than the way's MTU. With it, `Route.maxPayload` is 65 515. */

@@ -6,13 +6,13 @@ import type {
 import { ConfigError, type Settings } from '@favonius/kconfig'
 import {
   address as parse, ALL_SYSTEMS4, ANY4, BROADCAST4, broadcastOf, copyAddress, ETHERTYPE_IPV4, failure, inPrefix, isBroadcast4,
-  isLoopback, isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, PROTOCOL_ICMP, sameAddress,
+  isLoopback, isMulticast, isUnspecified, LOOPBACK4, maskLength, networkOf, parsePrefix, prefix as readPrefix, PROTOCOL_ICMP, sameAddress,
 } from '@favonius/inet'
 import { Addresses, isCapable } from './addresses.ts'
 import { makeCounters, makeDrops } from './drops.ts'
 import { Errors } from './errors.ts'
 import { Icmp } from './icmp.ts'
-import type { FragmentHandler, IcmpHandler, Ipv4, NewAddress, OversizeHandler, PathMtu } from './ipv4.ts'
+import type { ForwardHandler, FragmentHandler, IcmpHandler, Ipv4, NewAddress, OversizeHandler, PathMtu } from './ipv4.ts'
 import type { ipv4Options } from './options.ts'
 import { Ipv4Pings } from './ping.ts'
 import { Receiver } from './receive.ts'
@@ -114,16 +114,23 @@ export class Ipv4Layer implements Ipv4 {
     if (route) this.#ip.removeRoute(route)
   }
 
+  addRoute(given: string | Prefix, iface: Interface, gateway?: string | Address, metric = 0): RouteEntry {
+    const prefix = typeof given === 'string' ? readPrefix(given) : given
+    if (prefix.address.family !== 4) throw failure('EINVAL', `${prefix.address} is no IPv4 prefix; give it to stack.ipv6`)
+    return this.#ip.addRoute({ prefix, iface, gateway: gatewayOf(gateway, iface), metric })
+  }
+
+  removeRoute(entry: RouteEntry): void {
+    this.#ip.removeRoute(entry)
+  }
+
   setGateway(iface: Interface, gateway: string | Address | undefined): void {
-    const address = typeof gateway === 'string' ? parse(gateway) : gateway && copyAddress(gateway)
-    if (address !== undefined && (address.family !== 4 || faultOfHost(address, 32, iface) !== undefined)) {
-      throw failure('EINVAL', `${address} cannot be a gateway; give the IPv4 address of a router on the link of ${iface.name}`)
-    }
+    const address = gatewayOf(gateway, iface)
     const old = this.#gateways.get(iface)
     if (old !== undefined) this.#ip.removeRoute(old)
     this.#gateways.delete(iface)
     if (address === undefined) return
-    this.#gateways.set(iface, this.#ip.addRoute({ prefix: { address: ANY4, length: 0 }, iface, gateway: address }))
+    this.#gateways.set(iface, this.addRoute({ address: ANY4, length: 0 }, iface, address))
   }
 
   gateway(iface: Interface): Address | undefined {
@@ -169,14 +176,16 @@ export class Ipv4Layer implements Ipv4 {
     const way = owner === undefined ? this.#way(destination, options) : { iface: owner, nextHop: destination }
     if (way === undefined || !way.iface.running || !isCapable(way.iface)) return undefined
     const source = this.#source(destination, way.nextHop, way.iface, options.source, owner !== undefined)
-    if (source === undefined) return undefined
+    // RFC 1112 §6.1: a datagram to a group with no time to live is not sent on any network.
+    const stays = options.hopLimit === 0 && isMulticast(to)
+    if (source === undefined || (stays && options.here)) return undefined
     return new Ipv4Route(this.#sending, {
       ...way, source, destination,
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
       trafficClass: options.trafficClass ?? 0,
       mtu: this.#pathMtu?.(to),
-      local: owner !== undefined,
+      local: owner !== undefined || stays || options.here === true,
     })
   }
 
@@ -234,6 +243,14 @@ export class Ipv4Layer implements Ipv4 {
     return this.#icmp.register(type, handler)
   }
 
+  registerForward(handler: ForwardHandler): () => void {
+    if (this.#receiver.forward) throw new ConfigError('two features forward IPv4 packets: keep one')
+    this.#receiver.forward = handler
+    return () => {
+      this.#receiver.forward = undefined
+    }
+  }
+
   registerFragments(handler: FragmentHandler): () => void {
     if (this.#receiver.fragments) throw new ConfigError('two features take IPv4 fragments: keep one')
     this.#receiver.fragments = handler
@@ -276,6 +293,15 @@ function prefixOf(given: string | Address, { prefixLength, netmask }: Pick<NewAd
     throw failure('EINVAL', `${prefixLength ?? netmask} is no prefix length or mask of IPv4; ${example}`)
   }
   return { address, length }
+}
+
+/** The address of a router on the link of `iface`, as a caller gave it. */
+function gatewayOf(given: string | Address | undefined, iface: Interface): Address | undefined {
+  const address = typeof given === 'string' ? parse(given) : given && copyAddress(given)
+  if (address !== undefined && (address.family !== 4 || faultOfHost(address, 32, iface) !== undefined)) {
+    throw failure('EINVAL', `${address} cannot be a gateway; give the IPv4 address of a router on the link of ${iface.name}`)
+  }
+  return address
 }
 
 /** Why an address cannot be a host's (RFC 1122 §3.2.1.3); undefined when it can. */

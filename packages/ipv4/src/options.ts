@@ -107,3 +107,13 @@ export const ipv4PmtuOptions = {
     help: 'Least path MTU that is believed, so that a lie cannot make every packet tiny; 68 is RFC 791\'s. Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `ipv4Forwarding()`. */
+export const ipv4ForwardingOptions = {
+  redirects: {
+    symbol: 'CONFIG_NET_IPV4_SEND_REDIRECTS',
+    type: 'bool',
+    default: true,
+    help: 'Tell a host on a link of a better first hop on the same link (RFC 1812 §5.2.7.2). Not in Zephyr.',
+  },
+} as const satisfies Options

@@ -48,10 +48,14 @@ export class Ipv4Pings {
     packet.unref()
   }
 
-  /** An error quotes a message to `destination`. False when it is a request that we did not send; of others we cannot tell. Borrows it. */
+  /**
+   * An error quotes a message to `destination`. False when it is a request that we did not send, or less than the 64 bits that RFC 792
+   * demands; of others we cannot tell. Borrows it.
+   */
   unreachable(quoted: NetBuf, destination: Address): boolean | undefined {
     const { dv, offset } = quoted
-    if (quoted.length < ICMP.body || dv.getUint8(offset + ICMP.type) !== icmpTypes.echoRequest) return undefined
+    if (quoted.length < ICMP.body) return false
+    if (dv.getUint8(offset + ICMP.type) !== icmpTypes.echoRequest) return undefined
     return this.#pings.unreachable(dv.getUint16(offset + ICMP.identifier), dv.getUint16(offset + ICMP.sequence), destination)
   }
 

@@ -5,7 +5,7 @@ import { IPV4, isLoopback, isMulticast, isUnspecified, MutableAddress, pseudoSum
 import type { Addresses } from './addresses.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
-import type { FragmentHandler } from './ipv4.ts'
+import type { ForwardHandler, FragmentHandler } from './ipv4.ts'
 import { faultOf, FRAGMENT_BITS, headerSize } from './wire/header.ts'
 import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
 import { badOption, LOOSE_SOURCE_ROUTE, STRICT_SOURCE_ROUTE } from './wire/options.ts'
@@ -42,6 +42,8 @@ export interface Receiving {
 export class Receiver {
   /** Takes fragments; without one they are dropped. */
   fragments: FragmentHandler | undefined
+  /** Takes packets to others; without one they are dropped. */
+  forward: ForwardHandler | undefined
   readonly #parts: Receiving
   readonly #info: Info
 
@@ -73,7 +75,7 @@ export class Receiver {
     info.hopLimit = dv.getUint8(at + IPV4.timeToLive)
     info.trafficClass = dv.getUint8(at + IPV4.typeOfService)
     info.protocol = dv.getUint8(at + IPV4.protocol)
-    if (!this.#isForUs(iface, packet)) return
+    if (!this.#isForUs(iface, packet, size)) return
     if (size > IPV4.size && !this.#optionsPass(packet, size)) return
     if ((dv.getUint16(at + IPV4.fragment) & FRAGMENT_BITS) !== 0) {
       return this.fragments === undefined ? iface.drop(packet, drops.fragment) : this.fragments(packet, info)
@@ -87,8 +89,8 @@ export class Receiver {
     iface.drop(packet, drops.protocol)
   }
 
-  /** Whether source and destination let it in; sets `info.multicast`. False when the packet is gone. */
-  #isForUs(iface: Interface, packet: NetBuf): boolean {
+  /** Whether source and destination let it in; sets `info.multicast`. False when the packet is gone, to others or nowhere. */
+  #isForUs(iface: Interface, packet: NetBuf, size: number): boolean {
     const { drops, addresses, acceptZeroBroadcast } = this.#parts
     const info = this.#info
     const { source, destination } = info
@@ -109,7 +111,11 @@ export class Receiver {
     if (everyone) return true
     if (group) return iface.inGroup(destination) || this.#drop(iface, packet, drops.notMember)
     // The weak end system model (RFC 1122 §3.3.4.2): an address is ours on whatever link the packet comes.
-    if (!addresses.owns(destination, iface) && addresses.owner(destination) === undefined) return this.#drop(iface, packet, drops.notForUs)
+    if (!addresses.owns(destination, iface) && addresses.owner(destination) === undefined) {
+      if (this.forward === undefined || packet.link < 0) return this.#drop(iface, packet, drops.notForUs)
+      if (size === IPV4.size || this.#optionsPass(packet, size)) this.forward(packet, info)
+      return false
+    }
     // RFC 1122 §3.3.6: what everyone on the link got must be meant for everyone.
     return (packet.cast !== 1 && packet.cast !== 2) || this.#drop(iface, packet, drops.linkBroadcast)
   }

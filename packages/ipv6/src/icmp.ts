@@ -1,4 +1,4 @@
-import type { IpInfo, NetBuf } from '@favonius/contract'
+import type { Address, IcmpError, IpInfo, NetBuf, Transport } from '@favonius/contract'
 import { finish, fold, PROTOCOL_ICMPV6 } from '@favonius/inet'
 import { claim } from '@favonius/ip'
 import type { Counters, Drops } from './drops.ts'
@@ -11,7 +11,7 @@ import { ICMPV6, icmpTypes, isError } from './wire/icmp.ts'
 type Layer = Pick<Ipv6, 'route' | 'message' | 'sendMessage'>
 
 /** ICMPv6, RFC 4443: checks messages and hands them to who takes their type. */
-export class Icmp {
+export class Icmp implements Transport {
   readonly #layer: Layer
   readonly #errors: Errors
   readonly #pings: Ipv6Pings
@@ -49,6 +49,11 @@ export class Icmp {
       if (handler === undefined) return packet.unref()
     } else if (handler === undefined) return iface.drop(packet, this.#drops.icmpType)
     handler(packet, ip)
+  }
+
+  /** An error about a message of ours: only echo requests are waited for. */
+  unreachable(_error: IcmpError, quoted: NetBuf, _source: Address, destination: Address): boolean | undefined {
+    return this.#pings.unreachable(quoted, destination)
   }
 
   /** RFC 4443 §4.2: from the address that was asked, or for a group from one of ours. */

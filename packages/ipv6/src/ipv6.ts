@@ -48,6 +48,12 @@ export type ExtensionHandler = (packet: NetBuf, at: number, namedAt: number, ip:
  */
 export type OptionHandler = (packet: NetBuf, at: number, ip: IpInfo) => boolean
 
+/**
+ * Takes a packet to one host that is not us, and its reference. `packet` begins with its IPv6 header, whose hop-by-hop options were
+ * handled.
+ */
+export type ForwardHandler = (packet: NetBuf, ip: IpInfo) => void
+
 /** Where a packet goes on its link. */
 export interface NextHop {
   readonly iface: Interface
@@ -145,6 +151,8 @@ export interface Ipv6 extends NetworkLayer {
   registerExtension(nextHeader: number, handler: ExtensionHandler): () => void
   /** One handler for each option type, all eight bits, in hop-by-hop and destination options. ConfigError when it is taken. */
   registerOption(type: number, handler: OptionHandler): () => void
+  /** One handler for packets to others. Without it they are dropped. */
+  registerForward(handler: ForwardHandler): () => void
   /** Asked before the route table, in order of registration. */
   registerNextHop(provider: NextHopProvider): () => void
   /** Without one, an address is preferred at once. */

@@ -6,7 +6,8 @@ import type {
 } from '@favonius/contract'
 import { ConfigError, type Settings } from '@favonius/kconfig'
 import {
-  address as parse, ANY6, copyAddress, ETHERTYPE_IPV6, failure, isMulticast, isUnspecified, prefix as parsePrefix, sameAddress,
+  address as parse, ANY6, copyAddress, ETHERTYPE_IPV6, failure, isMulticast, isUnspecified, prefix as parsePrefix, PROTOCOL_ICMPV6,
+  sameAddress,
 } from '@favonius/inet'
 import { Addresses } from './addresses.ts'
 import { makeCounters, makeDrops } from './drops.ts'
@@ -14,7 +15,7 @@ import { Errors } from './errors.ts'
 import { Groups } from './groups.ts'
 import { Icmp, writeChecksum } from './icmp.ts'
 import type {
-  DirectRoute, DuplicateDetector, ExtensionHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
+  DirectRoute, DuplicateDetector, ExtensionHandler, ForwardHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
   OversizeHandler, PathMtu,
 } from './ipv6.ts'
 import { Links } from './links.ts'
@@ -55,7 +56,7 @@ export class Ipv6Layer implements Ipv6 {
     this.#addresses = new Addresses(env, netif, ip, this.#groups, settings.maxAddresses)
     this.#sending = { ip, drops, counters, oversize: undefined }
     this.#routes = new Routes(netif, this.#links, this.#addresses, this.#sending, settings.initialMulticastHopLimit)
-    this.#errors = new Errors(env.clock, this, (protocol) => ip.transport(protocol), counters)
+    this.#errors = new Errors(env.clock, this, (protocol) => (protocol === PROTOCOL_ICMPV6 ? this.#icmp : ip.transport(protocol)), counters)
     this.#pings = new Ipv6Pings(env, this, drops, (name) => netif.find(name)?.index)
     this.#icmp = new Icmp(this, this.#errors, this.#pings, drops, counters)
     this.#receiver = new Receiver({ layer: this, ip, addresses: this.#addresses, icmp: this.#icmp, errors: this.#errors, drops, counters })
@@ -216,6 +217,14 @@ export class Ipv6Layer implements Ipv6 {
 
   registerOption(type: number, handler: OptionHandler): () => void {
     return this.#receiver.registerOption(type, handler)
+  }
+
+  registerForward(handler: ForwardHandler): () => void {
+    if (this.#receiver.forward) throw new ConfigError('two features forward IPv6 packets: keep one')
+    this.#receiver.forward = handler
+    return () => {
+      this.#receiver.forward = undefined
+    }
   }
 
   registerNextHop(provider: NextHopProvider): () => void {

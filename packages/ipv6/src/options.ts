@@ -145,3 +145,13 @@ export const ipv6PmtuOptions = {
     help: 'Milliseconds until a path is tried anew with the link\'s MTU (RFC 8201 §4: 5 minutes at least, 10 recommended). Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `ipv6Forwarding()`. */
+export const ipv6ForwardingOptions = {
+  redirects: {
+    symbol: 'CONFIG_NET_IPV6_SEND_REDIRECTS',
+    type: 'bool',
+    default: true,
+    help: 'Tell a host on a link of a better first hop on the same link (RFC 4861 §8.2). Not in Zephyr.',
+  },
+} as const satisfies Options

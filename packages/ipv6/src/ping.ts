@@ -48,6 +48,17 @@ export class Ipv6Pings {
     packet.unref()
   }
 
+  /**
+   * An error quotes a message to `destination`. False when it is a request that we did not send, or too little to tell (RFC 4443 §2.4 c:
+   * much more is quoted); of others we do not know. Borrows it.
+   */
+  unreachable(quoted: NetBuf, destination: Address): boolean | undefined {
+    const { dv, offset } = quoted
+    if (quoted.length < ICMPV6.body) return false
+    if (dv.getUint8(offset + ICMPV6.type) !== icmpTypes.echoRequest) return undefined
+    return this.#pings.unreachable(dv.getUint16(offset + ICMPV6.identifier), dv.getUint16(offset + ICMPV6.sequence), destination)
+  }
+
   stop(): void {
     this.#pings.stop()
   }

@@ -9,7 +9,7 @@ import { claim } from '@favonius/ip'
 import type { Addresses } from './addresses.ts'
 import type { Counters, Drops } from './drops.ts'
 import type { Errors } from './errors.ts'
-import type { ExtensionHandler, OptionHandler } from './ipv6.ts'
+import type { ExtensionHandler, ForwardHandler, OptionHandler } from './ipv6.ts'
 import type { Icmp } from './icmp.ts'
 import {
   EXTENSION, isExtension, MAX_EXTENSIONS, MAX_OPTIONS, OPTION, OPTION_PAD1, OPTION_PADN, OPTION_ROUTER_ALERT, ROUTING,
@@ -62,6 +62,8 @@ export class Receiver {
   readonly #options = new Map<number, OptionHandler>()
   /** Position of the next-header field that named the header now looked at. */
   #namedAt = 0
+  /** Takes packets to others; without one they are dropped. */
+  forward: ForwardHandler | undefined
 
   constructor(parts: Receiving) {
     this.#ip = parts.ip
@@ -117,7 +119,7 @@ export class Receiver {
       if (!iface.inGroup(destination)) return iface.drop(packet, drops.notMember)
     } else {
       if (isLinkLocal(destination)) destination.zone = iface.index
-      if (!this.#isOurs(iface, packet)) return
+      if (!this.#isOurs(iface, packet, next)) return
     }
     this.#walk(packet, next)
   }
@@ -138,11 +140,26 @@ export class Receiver {
     return true
   }
 
-  #isOurs(iface: Interface, packet: NetBuf): boolean {
+  /** Whether it is for us. False when the packet is gone. */
+  #isOurs(iface: Interface, packet: NetBuf, next: number): boolean {
     const { destination } = this.#info
     // On this interface most likely; a global address on any. A link-local one has its zone by now, and counts there alone.
     if (this.#addresses.usable(destination, iface) || this.#addresses.owns(destination)) return true
-    iface.drop(packet, this.#addresses.find(destination, iface) ? this.#drops.tentative : this.#drops.notForUs)
+    if (this.#addresses.find(destination, iface)) iface.drop(packet, this.#drops.tentative)
+    else if (this.forward === undefined || packet.link < 0) iface.drop(packet, this.#drops.notForUs)
+    // RFC 8200 §4.3: what is hop-by-hop is for us too, who are one hop.
+    else if (next !== PROTOCOL_HOP_BY_HOP || this.#hopByHop(packet)) this.forward(packet, this.#info)
+    return false
+  }
+
+  /** Handles the header that the way of a packet must look at. False when the packet is gone. */
+  #hopByHop(packet: NetBuf): boolean {
+    const at = packet.network + IPV6.size
+    const end = packet.offset + packet.length
+    this.#namedAt = packet.network + IPV6.nextHeader
+    this.#info.protocol = PROTOCOL_HOP_BY_HOP
+    if (end - at >= EXTENSION.size) return this.#extension(packet, at, end, PROTOCOL_HOP_BY_HOP, true) !== 0
+    this.#info.iface.drop(packet, this.#drops.extension)
     return false
   }
 

@@ -52,7 +52,10 @@ export class Routes {
     if (owner !== undefined) return this.#make(to, { iface: owner, address: to }, options, true)
     if (isLoopback(to)) return undefined
     const hop = this.nextHop(to, zone)
-    return hop && this.#make(to, hop, options, isMulticast(to) && scopeOf(to) <= INTERFACE_LOCAL)
+    const local = isMulticast(to) && (scopeOf(to) <= INTERFACE_LOCAL || (options.hopLimit ?? this.#multicastHopLimit) === 0)
+    // What stays here in any case needs no second way.
+    if (hop === undefined || (local && options.here)) return undefined
+    return this.#make(to, hop, options, local || options.here === true)
   }
 
   direct(route: DirectRoute): Route {

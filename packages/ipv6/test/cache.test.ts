@@ -12,9 +12,12 @@ const iface = { index: 1, name: 'eth0' } as Interface
 const REACHABLE_TIME = 30_000
 const HER = address('fe80::2')
 
+/** What waits, with a name; it fills a slot of 256 bytes. */
+const packet = (name: string): NetBuf => ({ headroom: () => 100, length: 56, tailroom: () => 100, toString: () => name }) as unknown as NetBuf
+
 /** A cache, and what it says as short words with the instant in front. */
-function machine(max = 8) {
-  const cache = new NeighborCache(max, { reachableTime: () => REACHABLE_TIME, retransTimer: () => 1000 })
+function machine(max = 8, quota = 16 << 20) {
+  const cache = new NeighborCache(max, { reachableTime: () => REACHABLE_TIME, retransTimer: () => 1000 }, { quota })
   const log: string[] = []
   let now: Instant = 0
   const word = (output: NeighborOutput): string => {
@@ -33,7 +36,7 @@ function machine(max = 8) {
     log,
     state: (who = HER): NeighborState | undefined => cache.find(iface, who)?.state,
     send: (name: string, who = HER) => {
-      const link = cache.lookup(iface, who) ?? cache.resolve(iface, who, name as unknown as NetBuf, now)
+      const link = cache.lookup(iface, who) ?? cache.resolve(iface, who, packet(name), now)
       drain()
       return link
     },
@@ -66,13 +69,33 @@ test('RFC 4861 §7.2.2: three solicitations a second apart, then the packet fail
   assert.is(m.cache.deadline(), undefined)
 })
 
-test('RFC 4861 §7.2.2: of several packets the newest waits', () => {
+test('RFC 4861 §7.2.2: of many packets the newest wait, and go in order', () => {
   const m = machine()
-  m.send('one')
-  m.send('two')
+  const names = Array.from({ length: 70 }, (_, n) => `p${n}`)
+  for (const name of names) m.send(name)
   m.tell(advertised('SO'))
-  assert.equal(m.log, ['0 solicit', '0 fail one replaced', '0 release two'])
-  assert.is(m.send('three'), MAC2)
+  assert.equal(m.log, ['0 solicit', ...names.slice(0, 6).map((name) => `0 fail ${name} replaced`), ...names.slice(6).map((name) => `0 release ${name}`)])
+  assert.is(m.send('last'), MAC2)
+})
+
+test('RFC 4861 §7.2.2: each packet that waited fails when nobody answers', () => {
+  const m = machine()
+  for (const name of ['one', 'two']) m.send(name)
+  m.to(10_000)
+  assert.equal(m.log.slice(-3), ['3000 lost unreachable', '3000 fail one unreachable', '3000 fail two unreachable'])
+})
+
+test('all that waits is a sixteenth of the quota at most, and the oldest goes; one packet waits always', () => {
+  const m = machine(8, 16 * 1024)
+  const who = (n: number): typeof HER => address(`fe80::${n}`)
+  for (let n = 0; n < 6; n++) m.send(`p${n}`, who(n % 3 + 1))
+  assert.equal(m.log.filter((line) => line.includes('fail')), ['0 fail p0 crowded', '0 fail p1 crowded'])
+  m.tell(advertised('SO', MAC2, who(3)))
+  assert.equal(m.log.slice(-2), ['0 release p2', '0 release p5'])
+  const poor = machine(8, 0)
+  for (const name of ['one', 'two', 'three']) poor.send(name)
+  poor.tell(advertised('SO'))
+  assert.equal(poor.log, ['0 solicit', '0 fail one crowded', '0 fail two crowded', '0 release three'])
 })
 
 test('RFC 4861 §7.3.3: REACHABLE, STALE, DELAY, PROBE, and deleted, at exact instants', () => {
@@ -297,7 +320,7 @@ test('any order of events: bounded, one deadline, every packet comes back once, 
     }
     assert.ok(m.cache.neighbors.length <= max)
     for (const neighbor of m.cache.neighbors) assert.is(m.cache.find(iface, neighbor.address), neighbor)
-    assert.ok(out.size <= max)
+    assert.ok(out.size <= max * 64)
   }
   m.tell({ type: 'flush', iface, all: true })
   for (const line of m.log) back(line.split(' ')[2]!)

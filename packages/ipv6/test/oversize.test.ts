@@ -202,6 +202,43 @@ test('lies change nothing: about what we did not send, what was not too big, and
   await w.end()
 })
 
+test('a lie about a ping that we never sent changes no path; the truth does, and ends the wait for that ping', async () => {
+  const w = await world()
+  const request = (identifier: number, sequence: number, destination = PEER): Uint8Array =>
+    message(US, destination, 128, 0, bytes(identifier >> 8, identifier & 255, sequence >> 8, sequence & 255, new Uint8Array(1400)), 64)
+  w.hear(tooBig(1300, request(1, 1)))
+  const ping = w.stack.ipv6.ping(PEER, { size: 1400, timeout: 60_000 })
+  w.env.advance(5)
+  const asked = w.sent().find((each) => each[40] === 128)!
+  const identifier = new DataView(asked.buffer, asked.byteOffset).getUint16(44)
+  w.hear(
+    tooBig(1300, request(identifier ^ 1, 1)), tooBig(1300, request(identifier, 2)), tooBig(1300, request(identifier, 0)),
+    tooBig(1300, request(identifier, 1, '2001:db8::98')), tooBig(1300, asked.subarray(0, 47)),
+  )
+  assert.equal(w.stack.ipv6Pmtu.paths, [])
+  assert.equal(w.drops(), { 'error about nothing of ours': 6 })
+  w.hear(tooBig(1300, asked))
+  assert.equal(w.stack.ipv6Pmtu.paths.map(({ destination, mtu }) => `${destination} ${mtu}`), [`${PEER} 1300`])
+  const before = w.env.clock.now()
+  assert.equal(await w.env.run(() => ping), { sent: 1, received: 0, roundTrips: [], from: undefined })
+  assert.is(w.env.clock.now(), before, 'nothing more is waited for')
+  // What goes in fragments is known by the first of them.
+  const large = w.stack.ipv6.ping(PEER, { size: 4000, timeout: 60_000 })
+  w.env.advance(5)
+  w.hear(tooBig(1280, w.sent()[0]!))
+  assert.equal(w.stack.ipv6Pmtu.paths.map(({ mtu }) => mtu), [1280])
+  assert.is((await w.env.run(() => large)).received, 0)
+  await w.end()
+})
+
+test('nobody on the link answers for who is pinged: that ends the wait, too', async () => {
+  const w = await world()
+  const { received } = await w.env.run(() => w.stack.ipv6.ping('2001:db8::42', { timeout: 60_000 }))
+  assert.is(received, 0)
+  assert.ok(w.env.clock.now() < 20_000, `${w.env.clock.now()} ms`)
+  await w.end()
+})
+
 test('RFC 8201 §5.3: after ten minutes the path is tried anew', async () => {
   const w = await world()
   w.hear(tooBig(1400, ours(1452)))

@@ -223,8 +223,8 @@ export class Slot implements NetBuf {
     } while (fragment)
   }
 
-  clone(): NetBuf | undefined {
-    return this.duplicate(this.offset - this.start)
+  clone(headroom = 0): NetBuf | undefined {
+    return this.duplicate(Math.max(headroom, this.offset - this.start))
   }
 
   /** Bytes before the data that a mark still points into: headers that were pulled. */

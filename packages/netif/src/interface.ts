@@ -2,7 +2,7 @@
 
 import type {
   Address, Device, DeviceSink, DropReason, Env, Hold, Interface, InterfaceAddress, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent,
-  NetworkInput, Offload, Resolver, Tap, TransmitQueue, UpOptions,
+  NetworkInput, Offload, PacketHandler, Resolver, Tap, TransmitQueue, UpOptions,
 } from '@favonius/contract'
 import { deferred } from '@favonius/clock'
 import { failure, NO_LINK_ADDRESS, sameAddress } from '@favonius/inet'
@@ -15,6 +15,7 @@ export interface Shared {
   readonly env: Env
   readonly netif: Netif
   readonly taps: readonly Tap[]
+  readonly packetHandlers: readonly PacketHandler[]
   readonly transmitQueue: number
   readonly drops: Readonly<Record<'disabled' | 'down' | 'quota' | 'unknown' | 'unresolvable' | 'queueFull' | 'tooLong' | 'loopFull', DropReason>>
   readonly counters: Readonly<Record<'sent' | 'received', number>>
@@ -72,6 +73,8 @@ export class NetworkInterface implements Interface {
   readonly #waiters = new Set<Waiter>()
   readonly #holds = new Set<Hold>()
   readonly #failures = new Map<Hold, Error>()
+  /** How many want frames for other stations. */
+  #hearers = 0
   /** Carrier as the device last said; a device that says nothing has it. */
   #carrier = true
   #started: 'no' | 'starting' | 'yes' = 'no'
@@ -101,6 +104,10 @@ export class NetworkInterface implements Interface {
     return this.#carrier
   }
 
+  get promiscuous(): boolean {
+    return this.#hearers > 0
+  }
+
   isFull(priority: number): boolean {
     return this.#lower === undefined ? this.#queue?.isFull(priority) === true : this.#lower.isFull(priority)
   }
@@ -108,7 +115,7 @@ export class NetworkInterface implements Interface {
   // ---- states ----
 
   up(options: UpOptions = {}): Promise<void> {
-    if (this.#closed) return Promise.reject(failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`))
+    if (this.#closed) return Promise.reject(this.#removed())
     if (!this.enabled) {
       this.enabled = true
       this.#shared.emit({ type: 'enabled', iface: this })
@@ -171,6 +178,31 @@ export class NetworkInterface implements Interface {
     }
     this.#holds.add(hold)
     return hold
+  }
+
+  hearAll(): () => void {
+    if (this.#closed) throw this.#removed()
+    if (!this.l2.flags.promiscuous) {
+      throw failure('EOPNOTSUPP', `${this.name} has no promiscuous mode: ${this.l2.name} knows no other stations`)
+    }
+    const below = this.#lower?.hearAll()
+    if (++this.#hearers === 1) this.#setPromiscuous(true)
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      if (--this.#hearers === 0) this.#setPromiscuous(false)
+      below?.()
+    }
+  }
+
+  #setPromiscuous(on: boolean): void {
+    this.device?.promiscuous?.(on)
+    this.#shared.emit({ type: 'promiscuous', iface: this })
+  }
+
+  #removed(): Error {
+    return failure('ENODEV', `${this.name} was removed: add a device anew with netif.add()`)
   }
 
   /** What the device, or the L2 of an interface without one, says of the link. */
@@ -310,11 +342,26 @@ export class NetworkInterface implements Interface {
     else times.begin(frame)
     this.#tally.counters[counters.received]! += frame.total()
     for (let i = 0; i < taps.length; i++) taps[i]!.frame(this, frame, 'in')
-    if (!this.l2.receive(this, frame)) return
+    if (!this.#admit(frame)) return
     times?.queued(frame)
     if (traffic !== undefined) return traffic.receive(frame)
     times?.taken(frame)
     this.input(frame)
+  }
+
+  receive(frame: NetBuf): void {
+    if (this.#admit(frame)) this.input(frame)
+  }
+
+  /** The link layer takes its header off, and packet handlers see what it lets in. False when the frame is gone. */
+  #admit(frame: NetBuf): boolean {
+    if (!this.l2.receive(this, frame)) return false
+    const { packetHandlers } = this.#shared
+    let wanted = false
+    for (let i = 0; i < packetHandlers.length; i++) wanted = packetHandlers[i]!(this, frame) || wanted
+    if (!wanted || this.#shared.protocol(frame.protocol) !== undefined) return true
+    frame.unref()
+    return false
   }
 
   input(packet: NetBuf): void {

@@ -2,7 +2,7 @@
 
 import type {
   AddOptions, Address, DefaultInterface, Device, Env, Family, Interface, L2, LinkAddress, Medium, NetBuf, Netif, NetifEvent, NetworkInput,
-  PacketTimer, Resolver, Statistics, Tap, Traffic, VirtualOptions, BufferPool, DropReason, Timer,
+  PacketHandler, PacketTimer, Resolver, Statistics, Tap, Traffic, VirtualOptions, BufferPool, DropReason, Timer,
 } from '@favonius/contract'
 import { ConfigError } from '@favonius/kconfig'
 import { CounterTable } from './counters.ts'
@@ -47,6 +47,7 @@ export class NetifLayer implements Netif {
   readonly #resolvers: ResolverEntry[] = []
   readonly #listeners: ((event: NetifEvent) => void)[] = []
   readonly #taps: Tap[] = []
+  readonly #packetHandlers: PacketHandler[] = []
   readonly #loop = new PacketRing(LOOP_LIMIT)
   readonly #loopTimer: Timer
   readonly #shared: Shared
@@ -62,6 +63,7 @@ export class NetifLayer implements Netif {
       env,
       netif: this,
       taps: this.#taps,
+      packetHandlers: this.#packetHandlers,
       transmitQueue: options.transmitQueue,
       drops: this.reasons({
         disabled: ['netif: received while disabled', 'top.processing_error'],
@@ -159,6 +161,10 @@ export class NetifLayer implements Netif {
       throw new ConfigError(`two features take packets of type 0x${etherType.toString(16).padStart(4, '0')}`)
     }
     return enlist(this.#protocols, { etherType, input })
+  }
+
+  registerPacketHandler(handler: PacketHandler): () => void {
+    return enlist(this.#packetHandlers, handler)
   }
 
   registerResolver(family: Family, medium: Medium | '*', resolver: Resolver): () => void {

@@ -17,6 +17,7 @@ export class TestDevice implements Device {
   room = Infinity
   sink: DeviceSink | undefined
   stopped = 0
+  readonly filters: boolean[] = []
 
   constructor(transmitChecksum = false) {
     this.offload = { transmitChecksum, receiveChecksum: false, segmentation: 0 }
@@ -37,13 +38,17 @@ export class TestDevice implements Device {
     this.stopped++
     for (const frame of this.sent.splice(0)) frame.unref()
   }
+
+  promiscuous(on: boolean): void {
+    this.filters.push(on)
+  }
 }
 
 /** Two bytes of protocol; nothing is addressed. */
 export class TestL2 implements L2 {
   readonly name: string
   readonly medium = 'test'
-  readonly flags = { multicast: true, promiscuous: false, pointToPoint: false }
+  readonly flags = { multicast: true, promiscuous: true, pointToPoint: false }
   readonly enabled: boolean[] = []
   to: LinkAddress | undefined
 

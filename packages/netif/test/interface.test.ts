@@ -257,4 +257,44 @@ test('an interface without a device has carrier when its link layer says so', as
   await netif.stop()
 })
 
+test('promiscuous mode is counted: on for the first who asks, off when the last has given it up', async () => {
+  const { netif, l2 } = world()
+  const device = new TestDevice()
+  const iface = netif.add(device)
+  const above = netif.addVirtual({ name: 'above', l2, address: iface.address, mtu: 90, lower: iface }).iface
+  const events: string[] = []
+  netif.listen(({ type, iface: { name, promiscuous } }) => { if (type === 'promiscuous') events.push(`${name} ${promiscuous}`) })
+  const one = iface.hearAll()
+  const two = iface.hearAll()
+  one()
+  one()
+  assert.ok(iface.promiscuous, 'giving it up twice counts once')
+  two()
+  assert.not(iface.promiscuous)
+  assert.equal(device.filters, [true, false])
+  assert.equal(events.splice(0), ['test0 true', 'test0 false'])
+
+  const three = above.hearAll()
+  assert.equal([above.promiscuous, iface.promiscuous], [true, true], 'what is below hears all too')
+  three()
+  assert.equal(events, ['test0 true', 'above true', 'above false', 'test0 false'])
+  const four = iface.hearAll()
+  await netif.remove(iface)
+  four()
+  assert.throws(() => iface.hearAll(), ({ code, message }: { code: string; message: string }) => code === 'ENODEV' && /removed/.test(message))
+  await netif.stop()
+})
+
+test('a link layer without other stations has no promiscuous mode, and a device without a filter needs not be told', async () => {
+  const { netif } = world()
+  const bare = netif.add(new TestDevice(), { l2: Object.assign(new TestL2('bare'), { flags: { multicast: true, promiscuous: false, pointToPoint: true } }) })
+  assert.throws(() => bare.hearAll(), ({ code, message }: { code: string; message: string }) => code === 'EOPNOTSUPP' && /test0 has no promiscuous mode: bare/.test(message))
+  assert.not(bare.promiscuous)
+  const plain = netif.add(Object.assign(new TestDevice(), { promiscuous: undefined }) as unknown as TestDevice)
+  const end = plain.hearAll()
+  assert.ok(plain.promiscuous)
+  end()
+  await netif.stop()
+})
+
 test.run()

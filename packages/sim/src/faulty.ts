@@ -147,6 +147,10 @@ class Faulty implements Device {
     return this.#device.stop()
   }
 
+  promiscuous(on: boolean): void {
+    this.#device.promiscuous?.(on)
+  }
+
   #hear(frame: NetBuf, sink: DeviceSink): void {
     let why: string | undefined = 'queue is full'
     if (this.#in.full) frame.unref()

@@ -49,6 +49,8 @@ export class Port implements SegmentDevice {
   readonly limit: number
   /** To all other ports. */
   readonly paths: Path[] = []
+  /** The way of copies of what is for others: on this port's own account, so that no sender waits for them. */
+  readonly mirror: Path = { from: this, to: this }
   readonly #carry: (from: Port, frame: NetBuf) => boolean
   readonly #beyond: Beyond | undefined
   readonly #opens: Timer
@@ -56,6 +58,8 @@ export class Port implements SegmentDevice {
   buffers: BufferSource | undefined
   /** The cable is in. */
   plugged = true
+  /** It hears what is for others too. */
+  hearsAll = false
   /** Deliveries on the wire that it sent. */
   underWay = 0
   /** It was told to wait, because too much of it was under way. */
@@ -95,5 +99,9 @@ export class Port implements SegmentDevice {
   stop(): void {
     this.sink = undefined
     this.#opens.cancel()
+  }
+
+  promiscuous(on: boolean): void {
+    this.hearsAll = on
   }
 }

@@ -3,7 +3,8 @@
  * real time alike.
  *
  * It delivers as a switch does: a unicast frame goes to the port with that address, others to every port. Frames pass by
- * reference; only the second and later hearers of a group get copies, and who hears a frame twice or corrupted.
+ * reference; only the second and later hearers of a group get copies, and who hears a frame twice or corrupted. A port in promiscuous
+ * mode is a mirror port: it gets a copy of what is for others, just as it was sent.
  */
 
 import type { Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
@@ -199,9 +200,14 @@ export class EthernetSegment {
       if (heldBack) told.push(`held back ${faults.holdBack} ms`)
     }
     let first: Path | undefined
+    let mirrored = false
     for (const path of from.paths) {
       const { to } = path
-      if (!to.plugged || to.sink === undefined || (known && !to.claims(hi, lo))) continue
+      if (!to.plugged || to.sink === undefined) continue
+      if (known && !to.claims(hi, lo)) {
+        mirrored ||= to.hearsAll
+        continue
+      }
       if (faults !== undefined) {
         if (faults.lost()) {
           told.push(`lost${by(group, to)}`)
@@ -218,6 +224,7 @@ export class EthernetSegment {
       else this.#copy(frame, path, due)
     }
     this.#show(frame, now, told)
+    if (mirrored) this.#mirror(from, frame, hi, lo, due)
     if (first === undefined) frame.unref()
     else this.#put(frame, first, due)
     return true
@@ -225,6 +232,13 @@ export class EthernetSegment {
 
   #show(frame: NetBuf, now: Instant, faults: readonly string[]): void {
     for (const tap of this.#taps) tap(frame, now, faults)
+  }
+
+  /** Copies for those who listen in on a frame to another port. Nothing is drawn for them: that they listen changes nothing for others. */
+  #mirror(from: Port, frame: NetBuf, hi: number, lo: number, due: Instant): void {
+    for (const { to } of from.paths) {
+      if (to.hearsAll && to.plugged && to.sink !== undefined && !to.claims(hi, lo)) this.#copy(frame, to.mirror, due)
+    }
   }
 
   /** A hearer's own copy, from the hearer's own buffers, put on the wire. */

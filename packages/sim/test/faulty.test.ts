@@ -8,7 +8,7 @@ import { ipv4 } from '@favonius/ipv4'
 import { compose } from '@favonius/stack'
 import { suite } from '@favonius/testing'
 import { EthernetSegment, faulty, type Faults } from '../src/index.ts'
-import { ear, frameTo, settle } from './wired.ts'
+import { ear, frameTo, settle, wired } from './wired.ts'
 
 const test = suite('faulty device')
 
@@ -261,6 +261,17 @@ test('what is lost on the way in is counted by the interface', async () => {
 test('a share that is none is refused', () => {
   const { inner, env } = world(0)
   for (const loss of [-0.1, 1.1, Number.NaN]) assert.throws(() => faulty(inner, env, { loss }), /it must be a share from 0 to 1/)
+})
+
+test('promiscuous mode goes through to the device behind, where there is such a thing', () => {
+  const { env, wire, ports, frame } = wired(2)
+  const listener = ear(env, faulty(wire.device(), env, { latency: 1 }))
+  listener.device.promiscuous!(true)
+  ports[0]!.device.transmit(frame(ports[0]!, 2, 'to b'))
+  while (env.step());
+  assert.equal([ports[1]!.heard, listener.heard], [['to b'], ['to b']])
+  const { promiscuous: _, ...plain } = { ...wire.device(), transmit: () => true, start() {}, stop() {} }
+  faulty(plain, env, {}).promiscuous!(true)
 })
 
 test.run()

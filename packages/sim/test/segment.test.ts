@@ -101,6 +101,53 @@ test('loss strikes each hearer by itself, and its share is as asked', () => {
   assert.is(a!.buffers.live, 0)
 })
 
+test('a port in promiscuous mode hears what is for others as well, once, and as long as it wants', () => {
+  const { env, wire, ports, frame } = wired(4)
+  const [a, b, c] = ports
+  c!.device.promiscuous!(true)
+  for (const [to, text] of [[2, 'to b'], [-1, 'to all'], [3, 'to c'], [9, 'to nobody known']] as const) a!.device.transmit(frame(a!, to, text))
+  b!.device.transmit(frame(b!, 1, 'to a'))
+  c!.device.transmit(frame(c!, 1, 'from c'))
+  while (env.step());
+  assert.equal(ports.map(({ heard }) => heard.splice(0)), [
+    ['to a', 'from c'], ['to b', 'to all', 'to nobody known'], ['to b', 'to all', 'to c', 'to nobody known', 'to a'], ['to all', 'to nobody known'],
+  ])
+  wire.plug(c!.device, false)
+  a!.device.transmit(frame(a!, 2, 'unplugged'))
+  while (env.step());
+  wire.plug(c!.device, true)
+  c!.device.promiscuous!(false)
+  a!.device.transmit(frame(a!, 2, 'after'))
+  while (env.step());
+  assert.equal(ports.map(({ heard }) => heard), [[], ['unplugged', 'after'], [], []])
+  assert.equal(ports.map(({ buffers }) => buffers.live), [0, 0, 0, 0])
+})
+
+test('that somebody listens changes nothing for the others, whatever befalls their frames', () => {
+  const hear = (listening: boolean): { readonly others: readonly (readonly string[])[]; readonly listener: number } => {
+    const { env, ports, frame } = wired(3, { latency: 5, jitter: 3, loss: 0.2, duplicate: 0.1, corrupt: 0.1, reorder: 0.1 })
+    const [a, b, c] = ports
+    if (listening) c!.device.promiscuous!(true)
+    let refused = 0
+    for (let n = 0; n < 2000; n++) {
+      const made = frame(a!, 2, `frame ${n}`)
+      if (!a!.device.transmit(made)) {
+        made.unref()
+        refused++
+      }
+      if (n % 10 === 0) b!.device.transmit(frame(b!, 1, `back ${n}`))
+      if (n % 3 === 0) env.advance(0.01)
+    }
+    while (env.step());
+    assert.ok(refused > 0, 'the sender is told to wait')
+    assert.equal(ports.map(({ buffers }) => buffers.live), [0, 0, 0])
+    return { others: [a!.times, b!.times, [`${refused}`]], listener: c!.heard.length }
+  }
+  const [alone, watched] = [hear(false), hear(true)]
+  assert.equal(watched.others, alone.others)
+  assert.equal([alone.listener, watched.listener], [0, 2200 - Number(alone.others[2]![0])], 'the listener hears each frame as it was sent, also those that are lost')
+})
+
 test('stop() frees what is on the wire', () => {
   const { env, wire, ports, frame } = wired(3, { latency: 10 })
   const [a] = ports

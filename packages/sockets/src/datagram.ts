@@ -1,16 +1,14 @@
 /** The BSD datagram socket. What would block is a promise; with `nonblocking` it is EAGAIN. */
 
 import type { Address, Interface, IpInfo, IcmpError, NetBuf, Peer, UdpSink, UdpSocket } from '@favonius/contract'
-import { deferred, type Deferred } from '@favonius/clock'
 import { ANY4, ANY6, failure, isUnspecified } from '@favonius/inet'
 import { toAddress, toInterface, toPort, toText, type AddressFamily, type SocketAddress } from './address.ts'
 import { Memberships } from './groups.ts'
 import type { SocketsParts } from './parts.ts'
 import { bytesOf, destinationOf, hopsOf, ReceiveQueue, type Waiting } from './received.ts'
+import { bool, int } from './sockopt.ts'
 import type { CallOptions, Datagram, DatagramMessage, GroupRequest, SendOptions, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
-
-/** What `poll` asks for and answers. */
-export type PollEvent = 'in' | 'out' | 'error'
+import { Waiters, type PollEvent } from './waiters.ts'
 
 /** The public face of a datagram socket. */
 export interface BsdDatagramSocket {
@@ -45,18 +43,13 @@ export interface BsdDatagramSocket {
   close(): void
 }
 
-interface Waiter {
-  readonly event: PollEvent
-  readonly done: Deferred<void>
-}
-
 export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   readonly family: AddressFamily
   readonly type = 'dgram'
   nonblocking = false
   readonly #parts: SocketsParts
   readonly #queue: ReceiveQueue
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiters
   readonly #groups: Memberships
   readonly #onClose: () => void
   #socket: UdpSocket | undefined
@@ -71,14 +64,15 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   #receiveTimeout = 0
   #sendTimeout = 0
   /** What is set before there is a socket to set it on. */
-  readonly #sending: { hopLimit: number | undefined; multicastHopLimit: number | undefined; multicastInterface: Interface | undefined; trafficClass: number | undefined; priority: number } = {
-    hopLimit: undefined, multicastHopLimit: undefined, multicastInterface: undefined, trafficClass: undefined, priority: 0,
+  readonly #sending: { hopLimit: number | undefined; multicastHopLimit: number | undefined; multicastInterface: Interface | undefined; multicastLoop: boolean; trafficClass: number | undefined; priority: number } = {
+    hopLimit: undefined, multicastHopLimit: undefined, multicastInterface: undefined, multicastLoop: true, trafficClass: undefined, priority: 0,
   }
 
   constructor(parts: SocketsParts, family: AddressFamily, onClose: () => void) {
     this.#parts = parts
     this.family = family
     this.#queue = new ReceiveQueue(parts.netif.buffers, parts.receiveBuffer)
+    this.#waiters = new Waiters(parts.env)
     this.#groups = new Memberships(parts.ip)
     this.#onClose = onClose
   }
@@ -238,15 +232,15 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   receive(packet: NetBuf, from: Peer, ip: IpInfo): void {
     this.#parts.netif.times?.delivered(packet)
     if (!this.#queue.push(packet, from)) return ip.iface.drop(packet, this.#parts.drops.queueFull)
-    this.#wake('in')
+    this.#waiters.wake('in')
   }
 
   error(error: IcmpError, peer: Peer): void {
     // As BSD has it: only a connected socket learns of its peer's errors.
     if (this.#socket?.peer !== peer) return
     this.#error = failure(error.code, `${peer}: ${error.message}`)
-    this.#wake('error')
-    this.#wake('in')
+    this.#waiters.wake('error')
+    this.#waiters.wake('in')
   }
 
   async recv(options?: CallOptions): Promise<Uint8Array> {
@@ -319,52 +313,18 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     }
   }
 
-  #wake(event: PollEvent): void {
-    for (const waiter of [...this.#waiters]) if (waiter.event === event) waiter.done.resolve()
-  }
-
   /** An interface has room again. */
   ready(): void {
-    this.#wake('out')
+    this.#waiters.wake('out')
   }
 
-  async #wait(event: PollEvent, { nonblocking, signal }: CallOptions, timeout: number): Promise<void> {
-    const again = (): Error => failure('EAGAIN', event === 'in' ? 'nothing has arrived' : 'the interface has no room now')
-    if (nonblocking ?? this.nonblocking) throw again()
-    signal?.throwIfAborted()
-    const { env } = this.#parts
-    const waiter: Waiter = { event, done: deferred<void>(env) }
-    const timer = timeout > 0 ? env.clock.timer(() => waiter.done.reject(again())) : undefined
-    timer?.schedule(env.clock.now() + timeout)
-    const abort = (): void => waiter.done.reject(signal!.reason as Error)
-    signal?.addEventListener('abort', abort)
-    this.#waiters.add(waiter)
-    try {
-      await waiter.done.promise
-    } finally {
-      timer?.cancel()
-      signal?.removeEventListener('abort', abort)
-      this.#waiters.delete(waiter)
-    }
+  #wait(event: PollEvent, { nonblocking = this.nonblocking, signal }: CallOptions, timeout: number): Promise<void> {
+    return this.#waiters.wait(event, nonblocking, signal, timeout)
   }
 
-  async poll(events: readonly PollEvent[], timeout = Infinity): Promise<readonly PollEvent[]> {
+  async poll(events: readonly PollEvent[], timeout?: number): Promise<readonly PollEvent[]> {
     this.#open()
-    const so = (): PollEvent[] => events.filter((event) => this.#is(event))
-    if (so().length > 0 || timeout <= 0) return so()
-    const { env } = this.#parts
-    const done = deferred<void>(env)
-    const waiters = events.map((event): Waiter => ({ event, done }))
-    for (const waiter of waiters) this.#waiters.add(waiter)
-    const timer = env.clock.timer(() => done.resolve())
-    if (timeout < Infinity) timer.schedule(env.clock.now() + timeout)
-    try {
-      await done.promise
-    } finally {
-      timer.cancel()
-      for (const waiter of waiters) this.#waiters.delete(waiter)
-    }
-    return so()
+    return this.#waiters.poll(events, (event) => this.#is(event), timeout)
   }
 
   // ---- options ----
@@ -391,6 +351,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'IPV6_MULTICAST_HOPS': case 'IP_MULTICAST_TTL': return this.#set({ multicastHopLimit: hops(name, given, 0) })
       case 'IPV6_MULTICAST_IF': case 'IP_MULTICAST_IF':
         return this.#set({ multicastInterface: given === '' ? undefined : toInterface(netif, given) })
+      case 'IPV6_MULTICAST_LOOP': case 'IP_MULTICAST_LOOP': return this.#set({ multicastLoop: bool(name, given) })
       case 'IPV6_TCLASS': case 'IP_TOS': return this.#set({ trafficClass: int(name, given, 0, 255) })
       case 'IPV6_JOIN_GROUP': case 'IP_ADD_MEMBERSHIP': return this.#groups.join((given as GroupRequest).group, (given as GroupRequest).iface, this.#device)
       case 'IPV6_LEAVE_GROUP': case 'IP_DROP_MEMBERSHIP': return this.#groups.leave((given as GroupRequest).group, (given as GroupRequest).iface, this.#device)
@@ -419,6 +380,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'IPV6_UNICAST_HOPS': case 'IP_TTL': return sending.hopLimit ?? -1
       case 'IPV6_MULTICAST_HOPS': case 'IP_MULTICAST_TTL': return sending.multicastHopLimit ?? -1
       case 'IPV6_MULTICAST_IF': case 'IP_MULTICAST_IF': return sending.multicastInterface?.name ?? ''
+      case 'IPV6_MULTICAST_LOOP': case 'IP_MULTICAST_LOOP': return sending.multicastLoop
       case 'IPV6_TCLASS': case 'IP_TOS': return sending.trafficClass ?? 0
       case 'SO_ERROR': {
         const code = this.#error?.code ?? ''
@@ -429,7 +391,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     }
   }
 
-  #set(changed: Partial<Pick<UdpSocket, 'hopLimit' | 'multicastHopLimit' | 'multicastInterface' | 'trafficClass' | 'priority'>>): void {
+  #set(changed: Partial<Pick<UdpSocket, 'hopLimit' | 'multicastHopLimit' | 'multicastInterface' | 'multicastLoop' | 'trafficClass' | 'priority'>>): void {
     Object.assign(this.#sending, changed)
     if (!this.#socket) return
     Object.assign(this.#socket, changed)
@@ -452,19 +414,9 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     this.#groups.leaveAll()
     this.#socket?.close()
     this.#queue.clear()
-    for (const waiter of [...this.#waiters]) waiter.done.reject(failure('EBADF', 'the socket was closed'))
+    this.#waiters.close()
     this.#onClose()
   }
-}
-
-const bool = (name: string, value: unknown): boolean => {
-  if (typeof value === 'boolean') return value
-  throw failure('EINVAL', `${name} is true or false`)
-}
-
-const int = (name: string, value: unknown, least: number, most: number): number => {
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
-  throw failure('EINVAL', `${name} is a whole number from ${least} to ${most}, not ${String(value)}`)
 }
 
 const hops = (name: string, value: unknown, least: number): number | undefined => (value === -1 ? undefined : int(name, value, least, 255))

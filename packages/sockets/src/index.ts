@@ -25,6 +25,7 @@ export const sockets = /* @__PURE__ */ feature({
 
 export { socketsOptions } from './options.ts'
 export { SocketsLayer, type Sockets } from './layer.ts'
-export type { BsdDatagramSocket, PollEvent } from './datagram.ts'
+export type { BsdDatagramSocket } from './datagram.ts'
+export type { PollEvent } from './waiters.ts'
 export type { AddressFamily, SocketAddress } from './address.ts'
 export type { CallOptions, Datagram, DatagramMessage, GroupRequest, SendOptions, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'

@@ -36,7 +36,8 @@ export class SocketsLayer implements Sockets {
       this.#seam = new StackDatagrams(this.#parts)
     }
     this.#unlisten = netif.listen((event) => {
-      if (event.type === 'ready') this.#ready()
+      // An interface that goes down forgets what waits: there is nothing to wait for any more.
+      if (event.type === 'ready' || event.type === 'down') this.#ready()
     })
   }
 

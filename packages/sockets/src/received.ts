@@ -2,6 +2,7 @@
 
 import type { Address, BufferPool, NetBuf, Peer } from '@favonius/contract'
 import { ETHERTYPE_IPV6, IPV4, IPV6, readAddress } from '@favonius/inet'
+import { ByteQueue } from './queue.ts'
 
 /** A datagram as `recvmsg` shows it. */
 export interface Waiting {
@@ -9,51 +10,19 @@ export interface Waiting {
   readonly from: Peer
 }
 
-/** What each datagram counts at least, in bytes: the slot that it holds. Empty ones would wait without bound otherwise. */
-const LEAST = 256
-const sizeOf = (packet: NetBuf): number => Math.max(packet.total(), LEAST)
-
-export class ReceiveQueue {
-  /** SO_RCVBUF, in bytes. */
-  limit: number
+export class ReceiveQueue extends ByteQueue<Waiting> {
   readonly #buffers: BufferPool
-  readonly #waiting: Waiting[] = []
-  #head = 0
-  #bytes = 0
 
   constructor(buffers: BufferPool, limit: number) {
+    super(limit, ({ packet }) => packet.total())
     this.#buffers = buffers
-    this.limit = limit
   }
 
-  get length(): number {
-    return this.#waiting.length - this.#head
-  }
-
-  /** False, and the packet still the caller's, when it does not fit. One datagram always fits. */
+  /** False, and the packet still the caller's, when it does not fit. */
   push(packet: NetBuf, from: Peer): boolean {
-    const size = sizeOf(packet)
-    if (this.#bytes + size > this.limit && this.length > 0) return false
-    this.#bytes += size
-    this.#waiting.push({ packet: this.#buffers.compact(packet), from })
+    if (!this.fits(packet.total())) return false
+    this.add({ packet: this.#buffers.compact(packet), from })
     return true
-  }
-
-  peek(): Waiting | undefined {
-    return this.#waiting[this.#head]
-  }
-
-  shift(): Waiting | undefined {
-    const waiting = this.#waiting[this.#head]
-    if (waiting === undefined) return undefined
-    this.#bytes -= sizeOf(waiting.packet)
-    this.#waiting[this.#head++] = undefined as never
-    // The front is cut off now and then, not at each datagram: that would move all the others.
-    if (this.#head === this.#waiting.length || this.#head >= 1024) {
-      this.#waiting.splice(0, this.#head)
-      this.#head = 0
-    }
-    return waiting
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 /** Socket options under their BSD names. Levels are left out: no name means two things. */
 
 import type { NetBuf } from '@favonius/contract'
+import { failure } from '@favonius/inet'
 
 /** The value of each option. Those marked read-only can only be read. */
 export interface SocketOptions {
@@ -34,6 +35,8 @@ export interface SocketOptions {
   IPV6_MULTICAST_HOPS: number
   /** Interface by which multicast datagrams leave, by name; '' for the default one. */
   IPV6_MULTICAST_IF: string
+  /** What is sent to a group that the interface is in is heard on this host too; true at first. */
+  IPV6_MULTICAST_LOOP: boolean
   /** Traffic class of what is sent, 0–255. */
   IPV6_TCLASS: number
   /** TTL of unicast datagrams, 1–255; −1 for the stack's default. */
@@ -42,6 +45,8 @@ export interface SocketOptions {
   IP_MULTICAST_TTL: number
   /** Interface by which multicast datagrams leave, by name; '' for the default one. */
   IP_MULTICAST_IF: string
+  /** What is sent to a group that the interface is in is heard on this host too; true at first. */
+  IP_MULTICAST_LOOP: boolean
   /** TOS of what is sent, 0–255. */
   IP_TOS: number
 }
@@ -100,4 +105,16 @@ export interface SendOptions extends CallOptions {
    * the device on the way cannot wait for it.
    */
   readonly txtime?: number
+}
+
+/** The value of an option that is true or false. Throws EINVAL. */
+export function bool(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw failure('EINVAL', `${name} is true or false`)
+}
+
+/** The value of an option that is a number. Throws EINVAL. */
+export function int(name: string, value: unknown, least: number, most: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
+  throw failure('EINVAL', `${name} is a whole number from ${least} to ${most}, not ${String(value)}`)
 }

@@ -2,7 +2,10 @@ import * as assert from 'uvu/assert'
 import { suite } from '@favonius/testing'
 import { sleep } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
+import { ipv4 } from '@favonius/ipv4'
+import { ipv4Fragments } from '@favonius/ipv4/fragments'
 import { ipv6 } from '@favonius/ipv6'
+import { ipv6Fragments } from '@favonius/ipv6/fragments'
 import { simulate } from '@favonius/sim'
 import { udp } from '@favonius/udp'
 import { sockets } from '../src/index.ts'
@@ -309,5 +312,82 @@ check('SO_TXTIME: each mistake, and a device that cannot, is told with what to d
   const packet = client.lend(1, to)!
   assert.is(await client.sendLent(packet, to, { txtime: 1 }).catch((error: { code: string }) => error.code), 'EOPNOTSUPP')
 })
+test('a sender that waits for room is told when the interface goes down', async () => {
+  const net = simulate({ seed: 5 })
+  const lan = net.ethernet({ rate: 1e5 })
+  const features = [ethernet(), ipv6(), udp(), sockets()] as const
+  const [a, b] = [net.node('a', features, lan), net.node('b', features, lan)]
+  a.stack.ipv6.addAddress(a.iface, '2001:db8::1/64')
+  b.stack.ipv6.addAddress(b.iface, `${B}/64`)
+  await net.run(async () => {
+    await Promise.all([a.iface.up(), b.iface.up()])
+    await a.stack.ipv6.ping(B)
+    const socket = a.stack.sockets.socket('inet6', 'dgram')
+    await socket.connect({ address: B, port: 4242 })
+    while (await socket.send(new Uint8Array(1000), { nonblocking: true }).then(() => true, () => false));
+    const waiting = code(socket.send(new Uint8Array(1000)))
+    a.iface.down()
+    assert.is(await waiting, 'ENETUNREACH')
+  })
+  await net.stop()
+})
+
+for (const [family, group, big] of [['inet6', 'ff02::1234', 3000], ['inet', '239.1.2.3', 3000], ['inet6', 'ff05::1234', 1], ['inet', '224.0.0.251', 1]] as const) {
+  test(`what is sent to ${group} is heard on its own host by those who joined it there, ${big} bytes, unless the sender wants it not to be`, async () => {
+    const net = simulate({ seed: 5 })
+    const [lan, other] = [net.ethernet({ latency: 1 }), net.ethernet()]
+    const features = [ethernet(), ipv4(), ipv4Fragments(), ipv6(), ipv6Fragments(), udp(), sockets()] as const
+    const [a, b] = [net.node('a', features, lan, other), net.node('b', features, lan)]
+    for (const [n, node] of [a, b].entries()) {
+      node.stack.ipv4.addAddress(node.iface, `192.0.2.${n + 1}/24`)
+      node.stack.ipv6.addAddress(node.iface, `2001:db8::${n + 1}/64`)
+    }
+    a.stack.ipv4.addAddress(a.interfaces[1]!, '198.51.100.1/24')
+    await net.run(async () => {
+      await Promise.all([a.iface.up(), a.interfaces[1]!.up(), b.iface.up()])
+      const [mine, theirs] = [a, b].map((node) => node.stack.sockets.socket(family, 'dgram'))
+      const sender = a.stack.sockets.socket(family, 'dgram')
+      for (const socket of [mine!, theirs!]) await socket.bind({ port: 4242 })
+      theirs!.setsockopt('IPV6_JOIN_GROUP', { group, iface: 'eth0' })
+      sender.setsockopt('IPV6_MULTICAST_IF', 'eth0')
+      /** Sends once; how often it is heard here and there. */
+      const heard = async (): Promise<number[]> => {
+        const data = new Uint8Array(big).fill(7)
+        assert.is(await sender.sendto(data, { address: group, port: 4242 }), big)
+        await sleep(net.env, 20)
+        const counts = []
+        for (const socket of [mine!, theirs!]) {
+          let count = 0
+          while ((await socket.poll(['in'], 0)).length > 0) {
+            const { data: came, from, local } = await socket.recvmsg()
+            assert.equal(came, data)
+            assert.is(from.port, sender.getsockname().port)
+            assert.is(local.replace(/%.*/, ''), group)
+            count++
+          }
+          counts.push(count)
+        }
+        return counts
+      }
+      assert.equal(await heard(), [0, 1], 'not joined here')
+      mine!.setsockopt('IPV6_JOIN_GROUP', { group, iface: 'eth1' })
+      assert.equal(await heard(), [0, 1], 'joined where it is not sent')
+      mine!.setsockopt('IPV6_JOIN_GROUP', { group, iface: 'eth0' })
+      assert.equal(await heard(), [1, 1])
+      assert.ok(sender.getsockopt(family === 'inet' ? 'IP_MULTICAST_LOOP' : 'IPV6_MULTICAST_LOOP'))
+      sender.setsockopt(family === 'inet' ? 'IP_MULTICAST_LOOP' : 'IPV6_MULTICAST_LOOP', false)
+      assert.equal(await heard(), [0, 1])
+      sender.setsockopt('IP_MULTICAST_LOOP', true)
+      assert.equal(await heard(), [1, 1])
+      // RFC 1112 §6.1, RFC 3493 §5.2: it stays in the host.
+      sender.setsockopt('IPV6_MULTICAST_HOPS', 0)
+      assert.equal(await heard(), [1, 0], 'hop limit 0')
+      sender.setsockopt('IPV6_MULTICAST_HOPS', 1)
+      mine!.setsockopt('IPV6_LEAVE_GROUP', { group, iface: 'eth0' })
+      assert.equal(await heard(), [0, 1])
+    })
+    await net.stop()
+  })
+}
 
 test.run()

@@ -4,23 +4,22 @@ import type { Address, LinkAddress, Random } from '@favonius/contract'
 import { address, ALL_NODES, eui48, finish, fold, solicitedNode, sum, writeAddress, writeLink } from '@favonius/inet'
 
 export const OUR_LINK = eui48('02:00:00:00:00:01')
-const THEIR_LINK = eui48('02:00:00:00:00:99')
-const ROUTER_LINK = eui48('02:00:00:00:00:fe')
+export const THEIR_LINK = eui48('02:00:00:00:00:99')
+export const ROUTER_LINK = eui48('02:00:00:00:00:fe')
 const EVERYONE = eui48('ff:ff:ff:ff:ff:ff')
 
 /** Ours and theirs, and a stranger's behind the router. */
 export const OUR4 = address('192.0.2.1')
 export const OUR6 = address('2001:db8::1')
-const OUR_LOCAL = address('fe80::ff:fe00:1')
-const [THEIR4, FAR4] = [address('192.0.2.99'), address('203.0.113.7')]
+export const OUR_LOCAL = address('fe80::ff:fe00:1')
+export const [THEIR4, FAR4] = [address('192.0.2.99'), address('203.0.113.7')]
 export const [THEIR6, FAR6] = [address('2001:db8::99'), address('2001:db8:f::7')]
-const [THEIR_LOCAL, ROUTER_LOCAL] = [address('fe80::99'), address('fe80::fe')]
-export const ROUTER6 = ROUTER_LOCAL
+export const [THEIR_LOCAL, ROUTER6] = [address('fe80::99'), address('fe80::fe')]
 const [GROUP4, GROUP6] = [address('224.0.0.251'), address('ff02::fb')]
 
 export type Bytes = Uint8Array<ArrayBuffer>
 
-const join = (...parts: (ArrayLike<number>)[]): Bytes => {
+export const join = (...parts: (ArrayLike<number>)[]): Bytes => {
   const made = new Uint8Array(parts.reduce((n, part) => n + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -29,13 +28,13 @@ const join = (...parts: (ArrayLike<number>)[]): Bytes => {
   }
   return made
 }
-const u16 = (...values: number[]): number[] => values.flatMap((value) => [value >> 8 & 255, value & 255])
+export const u16 = (...values: number[]): number[] => values.flatMap((value) => [value >> 8 & 255, value & 255])
 const linkBytes = (link: LinkAddress): Bytes => {
   const made = new Uint8Array(6)
   writeLink(link, new DataView(made.buffer), 0)
   return made
 }
-const ipBytes = (a: Address): Bytes => {
+export const ipBytes = (a: Address): Bytes => {
   const made = new Uint8Array(a.family === 4 ? 4 : 16)
   writeAddress(a, new DataView(made.buffer), 0)
   return made
@@ -52,29 +51,29 @@ const linkOf = (a: Address): LinkAddress =>
 export const packet4 = (from: Address, to: Address, protocol: number, payload: Bytes, { options = [] as number[], flags = 0x4000 } = {}): Bytes =>
   join([0x45 + options.length / 4, 0], u16(20 + options.length + payload.length, 7, flags), [64, protocol, 0, 0], ipBytes(from), ipBytes(to), options, payload)
 
-const packet6 = (from: Address, to: Address, next: number, payload: Bytes, hopLimit = 64): Bytes =>
+export const packet6 = (from: Address, to: Address, next: number, payload: Bytes, hopLimit = 64): Bytes =>
   join([0x60, 0, 0, 0], u16(payload.length), [next, hopLimit], ipBytes(from), ipBytes(to), payload)
 
-const udp = (source: number, destination: number, data: ArrayLike<number>): Bytes => join(u16(source, destination, 8 + data.length, 0), data)
+export const udp = (source: number, destination: number, data: ArrayLike<number>): Bytes => join(u16(source, destination, 8 + data.length, 0), data)
 const text = (s: string): Bytes => new TextEncoder().encode(s)
 
-const in4 = (packet: Bytes, from = THEIR_LINK): Bytes => frame(linkOf(at4(packet)), from, 0x0800, packet)
-const in6 = (packet: Bytes, from = THEIR_LINK): Bytes => frame(linkOf(at6(packet)), from, 0x86dd, packet)
+export const in4 = (packet: Bytes, from = THEIR_LINK): Bytes => frame(linkOf(at4(packet)), from, 0x0800, packet)
+export const in6 = (packet: Bytes, from = THEIR_LINK): Bytes => frame(linkOf(at6(packet)), from, 0x86dd, packet)
 const at4 = (packet: Bytes): Address => address([...packet.subarray(16, 20)].join('.'))
 const at6 = (packet: Bytes): Address => address([...packet.subarray(24, 40)].map((b, i) => b.toString(16).padStart(2, '0') + (i % 2 && i < 15 ? ':' : '')).join(''))
 
 /** An extension header of options, or one of `kind` with raw contents; padded to 8 bytes. */
-const extension = (next: number, contents: number[]): number[] => {
+export const extension = (next: number, contents: number[]): number[] => {
   const size = Math.ceil((contents.length + 2) / 8) * 8
   const padding = size - 2 - contents.length
   return [next, size / 8 - 1, ...contents, ...(padding === 1 ? [0] : padding > 1 ? [1, padding - 2, ...new Array<number>(padding - 2).fill(0)] : [])]
 }
 
-const arp = (operation: number, senderLink: LinkAddress, sender: Address, target: Address, to = EVERYONE): Bytes =>
+export const arp = (operation: number, senderLink: LinkAddress, sender: Address, target: Address, to = EVERYONE): Bytes =>
   frame(to, senderLink, 0x0806, join(u16(1, 0x0800), [6, 4], u16(operation), linkBytes(senderLink), ipBytes(sender), [0, 0, 0, 0, 0, 0], ipBytes(target)))
 
-const icmp4 = (type: number, code: number, body: ArrayLike<number>): Bytes => join([type, code, 0, 0], body)
-const linkOption = (type: number, link: LinkAddress): Bytes => join([type, 1], linkBytes(link))
+export const icmp4 = (type: number, code: number, body: ArrayLike<number>): Bytes => join([type, code, 0, 0], body)
+export const linkOption = (type: number, link: LinkAddress): Bytes => join([type, 1], linkBytes(link))
 
 /** Whole frames, before their checksums are filled in. `ours` are packets that the stack has sent: errors quote them. */
 function frames(ours: readonly Bytes[]): Bytes[] {
@@ -88,10 +87,10 @@ function frames(ours: readonly Bytes[]): Bytes[] {
     nd(THEIR6, OUR6, 136, join([0x60, 0, 0, 0], ipBytes(THEIR6), linkOption(2, THEIR_LINK))),
     nd(THEIR_LOCAL, ALL_NODES, 136, join([0x20, 0, 0, 0], ipBytes(THEIR_LOCAL), linkOption(2, THEIR_LINK))),
     nd(THEIR6, ALL_NODES, 136, join([0x20, 0, 0, 0], ipBytes(OUR6), linkOption(2, THEIR_LINK))),
-    nd(ROUTER_LOCAL, OUR_LOCAL, 136, join([0xe0, 0, 0, 0], ipBytes(ROUTER_LOCAL), linkOption(2, ROUTER_LINK))),
-    nd(ROUTER_LOCAL, ALL_NODES, 134, join([64, 0], u16(1800, 0, 0, 0, 0), [3, 4, 64, 0xc0], u16(1, 0, 1, 0, 0, 0), ipBytes(address('2001:db8:5::')), linkOption(1, ROUTER_LINK))),
+    nd(ROUTER6, OUR_LOCAL, 136, join([0xe0, 0, 0, 0], ipBytes(ROUTER6), linkOption(2, ROUTER_LINK))),
+    nd(ROUTER6, ALL_NODES, 134, join([64, 0], u16(1800, 0, 0, 0, 0), [3, 4, 64, 0xc0], u16(1, 0, 1, 0, 0, 0), ipBytes(address('2001:db8:5::')), linkOption(1, ROUTER_LINK))),
     nd(THEIR_LOCAL, address('ff02::2'), 133, join([0, 0, 0, 0], linkOption(1, THEIR_LINK))),
-    nd(ROUTER_LOCAL, OUR_LOCAL, 137, join([0, 0, 0, 0], ipBytes(THEIR_LOCAL), ipBytes(FAR6), linkOption(2, THEIR_LINK))),
+    nd(ROUTER6, OUR_LOCAL, 137, join([0, 0, 0, 0], ipBytes(THEIR_LOCAL), ipBytes(FAR6), linkOption(2, THEIR_LINK))),
     in6(packet6(THEIR6, OUR6, 58, join([128, 0, 0, 0], echo))),
     in6(packet6(THEIR_LOCAL, OUR_LOCAL, 58, join([128, 0, 0, 0], echo))),
     in6(packet6(FAR6, OUR6, 58, join([128, 0, 0, 0], echo)), ROUTER_LINK),

@@ -19,7 +19,7 @@ const MAX_NEIGHBORS = 8
 const ARP_TABLE = 6
 const MAX_PEERS = 64
 /** Whatever arrives, no more buffers than this are held: what waits in sockets, and for neighbours. */
-const MAX_LIVE = 4 * 16_384 / 256 + MAX_NEIGHBORS * 4 + ARP_TABLE + 256
+const MAX_LIVE = 4 * 16_384 / 256 + (MAX_NEIGHBORS + ARP_TABLE) * 64 + 256
 
 class Wire implements Device {
   readonly medium = 'ethernet'
@@ -54,7 +54,7 @@ class Wire implements Device {
 }
 
 /** Reasons for which packets are dropped on their way down. The others end the way of one that came in. */
-const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
+export const WAY_DOWN = /^(device: |ipv[46]: (longer than|no room for its header)|nd: (?!invalid|redirect)|arp: (?!malformed|sender)|ethernet: no room|netif: (interface is down|no resolver|longer|transmit)|sockets: (interface|no )|udp: no buffer)/
 /** Layers that count a packet as received before they drop it. */
 const COUNTED = /^(arp|icmpv[46]|nd|sockets):/
 

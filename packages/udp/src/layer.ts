@@ -1,7 +1,7 @@
 /** UDP (RFC 768): ports, and who listens on them. */
 
 import type {
-  Address, BufferPool, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink, UdpSocket,
+  Address, BufferPool, DropReason, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink, UdpSocket,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
@@ -20,6 +20,7 @@ export class UdpLayer implements Udp, Transport {
   readonly buffers: BufferPool
   readonly counters
   readonly maxPeers: number
+  readonly noBuffer: DropReason
   readonly #env: Env
   readonly #options: Settings<typeof udpOptions>
   readonly #drops
@@ -45,6 +46,7 @@ export class UdpLayer implements Udp, Transport {
       noListener: ['udp: no listener', 'udp.drop'],
       noBuffer: ['udp: no buffer for another listener', 'udp.drop'],
     })
+    this.noBuffer = this.#drops.noBuffer
     this.#peers = new PeerTable(this, options.maxPeers, (zone) => netif.find(zone)?.name ?? String(zone))
     this.#unregister = ip.registerTransport(PROTOCOL_UDP, this)
   }

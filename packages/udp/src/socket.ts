@@ -8,6 +8,13 @@ import type { UdpLayer } from './layer.ts'
 /** RFC 4291 §2.7. Addresses up to this scope mean something in their zone alone. */
 const LINK_LOCAL_SCOPE = 2
 
+/** How a peer is reached. */
+interface Way {
+  readonly route: Route
+  /** When it is a group: how those are reached who have joined it on this host. */
+  readonly here: Route | undefined
+}
+
 /** A bound port. */
 export class BoundSocket implements UdpSocket {
   readonly address: Address
@@ -22,13 +29,14 @@ export class BoundSocket implements UdpSocket {
   hopLimit: number | undefined
   multicastHopLimit: number | undefined
   multicastInterface: Interface | undefined
+  multicastLoop = true
   trafficClass: number | undefined
   priority = 0
 
   readonly #layer: UdpLayer
-  readonly #routes = new Map<Peer, Route>()
+  readonly #ways = new Map<Peer, Way>()
   #lastPeer: Peer | undefined
-  #lastRoute: Route | undefined
+  #last: Way | undefined
 
   constructor(layer: UdpLayer, binding: UdpBinding, sink: UdpSink) {
     this.#layer = layer
@@ -41,19 +49,28 @@ export class BoundSocket implements UdpSocket {
   }
 
   routeTo(peer: Peer): Route | undefined {
-    if (peer === this.#lastPeer && this.#lastRoute!.valid()) return this.#lastRoute
-    let route = this.#routes.get(peer)
-    if (route === undefined || !route.valid()) {
-      const layer = this.#layer.ip.layer(peer.ip.family)
-      if (layer === undefined) return undefined
-      route = layer.route(peer.ip, this.#options(peer.ip, layer.isMulticast(peer.ip)))
-      if (route === undefined) return undefined
-      if (this.#routes.size >= this.#layer.maxPeers) this.#routes.clear()
-      this.#routes.set(peer, route)
+    if (peer === this.#lastPeer && this.#last!.route.valid()) return this.#last!.route
+    let way = this.#ways.get(peer)
+    if (way === undefined || !way.route.valid()) {
+      way = this.#wayTo(peer)
+      if (way === undefined) return undefined
+      if (this.#ways.size >= this.#layer.maxPeers) this.#ways.clear()
+      this.#ways.set(peer, way)
     }
     this.#lastPeer = peer
-    this.#lastRoute = route
-    return route
+    this.#last = way
+    return way.route
+  }
+
+  #wayTo({ ip }: Peer): Way | undefined {
+    const layer = this.#layer.ip.layer(ip.family)
+    const group = layer !== undefined && layer.isMulticast(ip)
+    const options = this.#options(ip, group)
+    const route = layer?.route(ip, options)
+    if (route === undefined) return undefined
+    // Loopback brings back what it is given.
+    const twice = group && this.multicastLoop && route.iface.medium !== 'loopback'
+    return { route, here: twice ? layer!.route(ip, { ...options, here: true }) : undefined }
   }
 
   #options(to: Address, multicast: boolean): RouteOptions {
@@ -70,9 +87,9 @@ export class BoundSocket implements UdpSocket {
   }
 
   reroute(): void {
-    this.#routes.clear()
+    this.#ways.clear()
     this.#lastPeer = undefined
-    this.#lastRoute = undefined
+    this.#last = undefined
   }
 
   /**
@@ -80,9 +97,9 @@ export class BoundSocket implements UdpSocket {
    * connected to is known to the socket even when the table has forgotten it.
    */
   sentTo(known: Peer | undefined, ip: Address, port: number): Peer | undefined {
-    if (known !== undefined && this.#routes.has(known)) return known
+    if (known !== undefined && this.#ways.has(known)) return known
     const { peer } = this
-    return peer !== undefined && peer.port === port && sameAddress(peer.ip, ip) && this.#routes.has(peer) ? peer : undefined
+    return peer !== undefined && peer.port === port && sameAddress(peer.ip, ip) && this.#ways.has(peer) ? peer : undefined
   }
 
   send(data: Uint8Array, peer: Peer, launch: Instant = 0): Sent {
@@ -127,9 +144,18 @@ export class BoundSocket implements UdpSocket {
     packet.checksumAt = offset + at.checksum
     packet.transport = offset
     packet.priority = this.priority
+    const here = this.#last!.here
+    if (here?.iface.inGroup(here.destination)) this.#sendHere(packet, here)
     if (!route.send(packet)) return 'dropped'
     route.iface.count(this.#layer.counters.sent)
     return 'sent'
+  }
+
+  /** A copy, which goes whole even where the other is fragmented. */
+  #sendHere(packet: NetBuf, here: Route): void {
+    const copy = packet.clone()
+    if (copy === undefined) here.iface.lose(this.#layer.noBuffer)
+    else here.send(copy)
   }
 
   close(): void {

@@ -16,6 +16,7 @@
 import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, Medium, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
 import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
+import { Parking, type Awaited } from '@favonius/netif'
 import type { arpOptions } from '../options.ts'
 import { GROUP_BIT } from '../wire.ts'
 import { LENGTH, readArp, REPLY, REQUEST, writeArp, type ArpPacket } from './wire.ts'
@@ -45,13 +46,12 @@ export interface Arp {
   flush(iface?: Interface): void
 }
 
-class Entry implements ArpNeighbor {
+class Entry implements ArpNeighbor, Awaited {
   readonly iface: Interface
   readonly address: Address
   link: LinkAddress = NO_LINK_ADDRESS
   state: ArpNeighbor['state'] = 'pending'
-  /** The packet that waits: the latest (RFC 1122 §2.3.2.2). */
-  parked: NetBuf | undefined
+  waiting = 0
   requests = 0
   /** When it is asked for again, while pending or refreshing; when it is to be refreshed, once resolved. */
   due: Instant = 0
@@ -86,6 +86,7 @@ export class ArpTable implements Arp, Resolver {
   readonly #timer: Timer
   readonly #drops
   readonly #counters
+  readonly #parking: Parking<Entry>
   readonly #ends: (() => void)[]
   #lastDefence: Instant = -Infinity
 
@@ -97,13 +98,16 @@ export class ArpTable implements Arp, Resolver {
     this.#options = options
     this.#timer = env.clock.timer((now) => this.#tick(now))
     this.#drops = netif.reasons({
+      otherStation: ['arp: for another station'],
       malformed: ['arp: malformed', 'arp.drop', 'top.processing_error'],
       sender: ['arp: sender cannot be a neighbour', 'arp.drop'],
       noAnswer: ['arp: no answer'],
       replaced: ['arp: a newer packet waits'],
+      crowded: ['arp: too much waits for neighbours'],
       evicted: ['arp: no room in the table'],
       noSource: ['arp: no IPv4 address to ask from'],
     })
+    this.#parking = new Parking(netif.buffers, ({ iface }, packet, why) => iface.drop(packet, this.#drops[why]))
     this.#counters = { recv: netif.counter('arp.recv'), sent: netif.counter('arp.sent') }
     this.#ends = [
       netif.registerProtocol(ETHERTYPE_ARP, (iface, packet) => this.#receive(iface, packet)),
@@ -134,7 +138,7 @@ export class ArpTable implements Arp, Resolver {
     let entry = this.#find(iface, nextHop)
     if (entry === undefined) {
       entry = new Entry(iface, nextHop)
-      this.#makeRoom()
+      this.#makeRoom(now)
       this.#entries.push(entry)
     }
     entry.used = now
@@ -146,8 +150,7 @@ export class ArpTable implements Arp, Resolver {
       }
       return entry.link
     }
-    if (entry.parked !== undefined) iface.drop(entry.parked, this.#drops.replaced)
-    entry.parked = packet
+    this.#parking.park(entry, packet)
     if (entry.requests === 0) this.#ask(entry, now)
     return undefined
   }
@@ -160,22 +163,24 @@ export class ArpTable implements Arp, Resolver {
     return undefined
   }
 
-  /** The least recently used neighbour makes room; one that is still pending only when all are. */
-  #makeRoom(): void {
+  /**
+   * The least recently used makes room: of neighbours that are not in use, or else of those who have not answered, who may not
+   * exist; so that whoever makes us ask for many takes none from us to whom we speak.
+   */
+  #makeRoom(now: Instant): void {
     if (this.#entries.length < this.#options.tableSize) return
-    const order = (entry: Entry): number => (entry.state === 'pending' ? Infinity : entry.used)
-    let oldest = this.#entries[0]!
-    for (const entry of this.#entries) if (order(entry) < order(oldest)) oldest = entry
-    this.#forget(oldest, this.#drops.evicted)
+    const worth = ({ state, used }: Entry): number => (state === 'pending' ? 1 : used + MAX_REQUESTS * REQUEST_INTERVAL < now ? 0 : 2)
+    let victim = this.#entries[0]!
+    for (const entry of this.#entries) if ((worth(entry) - worth(victim) || entry.used - victim.used) < 0) victim = entry
+    this.#forget(victim, this.#drops.evicted)
   }
 
   #forget(entry: Entry, reason: DropReason): void {
     this.#entries.splice(this.#entries.indexOf(entry), 1)
-    const { parked } = entry
-    if (parked === undefined) return
-    entry.parked = undefined
-    this.#ip?.layer(4)?.unresolved(parked, entry.address)
-    entry.iface.drop(parked, reason)
+    for (const packet of this.#parking.take(entry)) {
+      this.#ip?.layer(4)?.unresolved(packet, entry.address)
+      entry.iface.drop(packet, reason)
+    }
   }
 
   #ask(entry: Entry, now: Instant): void {
@@ -216,6 +221,7 @@ export class ArpTable implements Arp, Resolver {
   // ---- hearing ----
 
   #receive(iface: Interface, packet: NetBuf): void {
+    if (packet.cast === 3) return iface.drop(packet, this.#drops.otherStation)
     iface.count(this.#counters.recv)
     const arp = readArp(packet.dv, packet.offset, packet.length)
     if (iface.medium !== this.#medium || 'malformed' in arp) return iface.drop(packet, this.#drops.malformed)
@@ -248,9 +254,7 @@ export class ArpTable implements Arp, Resolver {
     entry.link = link
     entry.state = 'resolved'
     entry.due = this.#env.clock.now() + this.#options.reachableTime
-    const { parked } = entry
-    entry.parked = undefined
-    if (parked !== undefined) entry.iface.l2.send(entry.iface, parked, link)
+    for (const packet of this.#parking.take(entry)) entry.iface.l2.send(entry.iface, packet, link)
   }
 
   /** RFC 5227 §2.4(c): tell of the conflict, and claim the address once more, but not for ever. */

@@ -1,7 +1,7 @@
 /** A VLAN as a link layer: four bytes on, and then the lower interface's own header. */
 
-import type { Address, DropReason, Interface, L2, L2Flags, LinkAddress, NetBuf } from '@favonius/contract'
-import { ETHERTYPE_VLAN } from '@favonius/inet'
+import type { Address, DropReason, Interface, L2, L2Flags, LinkAddress, LinkHeader, NetBuf } from '@favonius/contract'
+import { ETHERTYPE_VLAN, NO_LINK_ADDRESS } from '@favonius/inet'
 import { at, controlOf, priorityOf, TAG } from './wire.ts'
 
 /** One VLAN of one lower interface. Its medium is Ethernet's, so that ARP and neighbour discovery serve it as any other. */
@@ -27,6 +27,12 @@ export class VlanL2 implements L2 {
   receive(_iface: Interface, frame: NetBuf): boolean {
     untag(frame)
     return true
+  }
+
+  /** The sender is the lower header's; the type is the tag's, which follows it. */
+  parse(frame: NetBuf, offset: number): LinkHeader {
+    const sender = this.#lower.l2.parse?.(frame, offset).sender ?? NO_LINK_ADDRESS
+    return { sender, protocol: frame.dv.getUint16(offset + this.#lower.headroom + at.type) }
   }
 
   /** IEEE 802.1Q-2022 §9.6: the packet's priority is the frame's. */

@@ -59,6 +59,7 @@ export class VlanLayer implements Vlan {
       twice: ['vlan: tagged twice', 'top.processing_error'],
       length: ['vlan: 802.3 length, not a type', 'top.processing_error'],
       unknown: ['vlan: not one of ours'],
+      otherStation: ['vlan: for another station'],
       disabled: ['vlan: received while disabled', 'top.processing_error'],
       headroom: ['vlan: no room for its tag'],
     })
@@ -157,6 +158,8 @@ export class VlanLayer implements Vlan {
     const iface = this.#entries.get(keyOf(lower, tag))?.iface
     if (iface === undefined) return lower.drop(packet, this.#drops.unknown)
     if (!iface.enabled) return iface.drop(packet, this.#drops.disabled)
-    if (iface.l2.receive(iface, packet)) iface.input(packet)
+    // The interface below may hear them for others' sake.
+    if (packet.cast === 3 && !iface.promiscuous) return iface.drop(packet, this.#drops.otherStation)
+    iface.receive(packet)
   }
 }

@@ -44,6 +44,9 @@ export function isError(type: number): boolean {
 /** Codes of Destination Unreachable that we send, or that are special (RFC 792, RFC 1122 §3.2.2.1). */
 export const unreachableCodes = { net: 0, host: 1, protocol: 2, port: 3, fragmentationNeeded: 4 } as const
 
+/** Codes of Redirect that we send: for one host (RFC 1812 §5.2.7.2). */
+export const redirectCodes = { host: 1 } as const
+
 /** What an error says, in errno's words. */
 export type Meaning = Pick<IcmpError, 'code' | 'message' | 'hard'>
 

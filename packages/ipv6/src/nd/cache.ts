@@ -3,8 +3,9 @@
  * and owns no clock. What it does in which state is in `states.ts`.
  */
 
-import type { Address, Instant, Interface, LinkAddress, Machine, NetBuf } from '@favonius/contract'
+import type { Address, BufferPool, Instant, Interface, LinkAddress, Machine, NetBuf } from '@favonius/contract'
 import { hashAddress, isLinkLocal, NO_LINK_ADDRESS, sameAddress, sameLink, withZone } from '@favonius/inet'
+import { Parking, type Awaited, type Displacement } from '@favonius/netif'
 import { DELAY_FIRST_PROBE_TIME, transitions, tries, type NeighborEvent, type NeighborState } from './states.ts'
 
 /** A neighbour as others see it. */
@@ -18,14 +19,13 @@ export interface Neighbor {
 }
 
 /** An entry of the cache. */
-class Entry implements Neighbor {
+class Entry implements Neighbor, Awaited {
   readonly iface: Interface
   readonly address: Address
   link: LinkAddress = NO_LINK_ADDRESS
   state: NeighborState
   isRouter = false
-  /** The newest packet that waits for the link address. */
-  parked: NetBuf | undefined
+  waiting = 0
   /** When its timer fires; Infinity when it has none. */
   due: Instant = Infinity
   /** Solicitations sent in this state. */
@@ -63,14 +63,15 @@ export type NeighborInput =
   | { readonly type: 'flush'; readonly iface: Interface | undefined; readonly all?: boolean }
 
 /** Why a packet that waited for its neighbour's link address is given up. */
-export type ResolutionFailure = 'unreachable' | 'replaced' | 'evicted' | 'full' | 'flushed'
+export type ResolutionFailure = Displacement | 'unreachable' | 'evicted' | 'full' | 'flushed'
 
 /** What the cache wants done. */
 export type NeighborOutput =
+  /** `parked` waits the longest. */
   | { readonly do: 'solicit' | 'probe'; readonly neighbor: Neighbor; readonly parked: NetBuf | undefined }
-  /** The packet that waited may go. Its reference passes. */
+  /** A packet that waited may go. Its reference passes. */
   | { readonly do: 'release'; readonly neighbor: Neighbor; readonly packet: NetBuf }
-  /** The packet cannot go: the neighbour does not answer, a newer packet took its place, or there is no room. Its reference passes. */
+  /** The packet cannot go: the neighbour does not answer, newer ones took its place, or there is no room. Its reference passes. */
   | { readonly do: 'fail'; readonly why: ResolutionFailure; readonly iface: Interface; readonly address: Address; readonly packet: NetBuf }
   /** The entry is gone, or is a router no more: ways by it must be found anew (RFC 4861 §7.3.3). */
   | { readonly do: 'lost'; readonly why: 'unreachable' | 'not a router'; readonly neighbor: Neighbor }
@@ -87,12 +88,14 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
   readonly #table: Uint8Array
   readonly #mask: number
   readonly #outputs: NeighborOutput[] = []
+  readonly #parking: Parking<Entry>
   #uses = 0
 
-  /** `max` is 1–254. */
-  constructor(max: number, times: NeighborTimes) {
+  /** `max` is 1–254. What may be parked depends on the quota of `buffers`. */
+  constructor(max: number, times: NeighborTimes, buffers: Pick<BufferPool, 'quota'>) {
     this.#max = max
     this.#times = times
+    this.#parking = new Parking(buffers, ({ iface, address }, packet, why) => this.#outputs.push({ do: 'fail', why, iface, address, packet }))
     const size = 1 << (33 - Math.clz32(max))
     this.#table = new Uint8Array(size)
     this.#mask = size - 1
@@ -136,7 +139,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
         this.#outputs.push({ do: 'fail', why: 'full', iface, address, packet })
         return undefined
       }
-      entry.parked = packet
+      this.#parking.park(entry, packet)
       this.#enter(entry, 'INCOMPLETE', now)
       this.#solicit(entry, 'solicit', now)
       return undefined
@@ -144,9 +147,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
     entry.used = ++this.#uses
     if (entry.state === 'STALE') this.#happen(entry, 'send', now)
     if (entry.state !== 'INCOMPLETE') return entry.link
-    const { parked } = entry
-    if (parked) this.#outputs.push({ do: 'fail', why: 'replaced', iface, address: entry.address, packet: parked })
-    entry.parked = packet
+    this.#parking.park(entry, packet)
     return undefined
   }
 
@@ -257,14 +258,11 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
   #solicit(entry: Entry, action: 'solicit' | 'probe', now: Instant): void {
     entry.sent++
     entry.due = now + this.#times.retransTimer(entry.iface)
-    this.#outputs.push({ do: action, neighbor: entry, parked: entry.parked })
+    this.#outputs.push({ do: action, neighbor: entry, parked: this.#parking.oldest(entry) })
   }
 
   #release(entry: Entry): void {
-    const { parked } = entry
-    if (parked === undefined) return
-    entry.parked = undefined
-    this.#outputs.push({ do: 'release', neighbor: entry, packet: parked })
+    for (const packet of this.#parking.take(entry)) this.#outputs.push({ do: 'release', neighbor: entry, packet })
   }
 
   #flag(entry: Entry, router: boolean): void {
@@ -306,10 +304,9 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
     this.#entries.splice(this.#entries.indexOf(entry), 1)
     this.#table.fill(0)
     for (let n = 1; n <= this.#entries.length; n++) this.#insert(n)
-    const { parked, iface, address } = entry
-    entry.parked = undefined
+    const { iface, address } = entry
     if (why === 'unreachable') this.#outputs.push({ do: 'lost', why, neighbor: entry })
-    if (parked) this.#outputs.push({ do: 'fail', why, iface, address, packet: parked })
+    for (const packet of this.#parking.take(entry)) this.#outputs.push({ do: 'fail', why, iface, address, packet })
   }
 
   #insert(n: number): void {

@@ -23,11 +23,13 @@ import { Times, type NewTimes } from './times.ts'
 const reasons = {
   invalid: ['nd: invalid message', 'ipv6_nd.drop'],
   replaced: ['nd: a newer packet to the same neighbour waits', 'ipv6.drop'],
+  crowded: ['nd: too much waits for neighbours', 'ipv6.drop'],
   unreachable: ['nd: neighbour does not answer', 'ipv6.drop'],
   evicted: ['nd: its neighbour made room for another', 'ipv6.drop'],
   full: ['nd: neighbour cache is full', 'ipv6.drop'],
   flushed: ['nd: its neighbour was forgotten', 'ipv6.drop'],
   redirect: ['nd: redirect not from the first hop', 'ipv6_nd.drop'],
+  router: ['nd: redirect to a router', 'ipv6_nd.drop'],
 } as const
 
 /** What neighbour discovery stands on. */
@@ -64,7 +66,7 @@ export class NeighborDiscovery implements Nd, Resolver {
     this.#netif = netif
     this.#ip = ip
     this.#times = new Times(env.clock, env.random, options)
-    this.#cache = new NeighborCache(ipv6.settings.maxNeighbors, this.#times)
+    this.#cache = new NeighborCache(ipv6.settings.maxNeighbors, this.#times, netif.buffers)
     this.#timer = env.clock.timer((now) => {
       this.#cache.tick(now)
       this.#settle()
@@ -294,6 +296,8 @@ export class NeighborDiscovery implements Nd, Resolver {
     if (message === undefined) return
     const { iface, source } = info
     const { target, destination, link } = message
+    // RFC 4861 §8.2: a router finds its ways by itself.
+    if (this.#routers.has(iface)) return iface.drop(packet, this.#drops.router)
     // RFC 4861 §8.1: only the router that we use for it may send us elsewhere.
     const hop = this.#ipv6.nextHop(destination, iface)
     if (hop === undefined || !sameAddress(hop.address, source)) return iface.drop(packet, this.#drops.redirect)

@@ -27,7 +27,7 @@ export type NeighborEvent =
  *
  * - `record` the link address that came
  * - `flag` the Router flag that came
- * - `release` the packet that waits
+ * - `release` the packets that wait
  * - `solicit` multicast a solicitation; `probe` send one to the link address that is known
  * - `forget` delete the entry: what waits cannot be delivered
  */
