@@ -39,7 +39,7 @@ const IN_FLIGHT = 1024
 /** One end of a segment. The segment does all the work: this is what it knows about the end. */
 export class Port implements SegmentDevice {
   readonly medium = 'ethernet'
-  readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
+  readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0, launchTime: true }
   readonly address: LinkAddress
   readonly mtu: number
   readonly faults: Impairments
