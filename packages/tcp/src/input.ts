@@ -221,9 +221,10 @@ export class Input {
       c.base = (c.base + bytes) | 0
     }
     const { told } = flight
-    // Karn's algorithm (RFC 6298 §3), but for timestamps, which tell one transmission from the other.
-    if (!told.again && told.at === told.at) times.sample(now - told.at, now)
-    else if (c.timestamps && segment.hasTimestamps && segment.echo !== 0) times.sample(Math.max(0, (c.timestamp(now) - segment.echo) | 0), now)
+    // Karn's algorithm (RFC 6298 §3): of what was sent again nobody knows which one is acknowledged, unless its timestamp says that it is the last. An
+    // echo of an earlier one measures how long the acknowledgement was lost, and not the way.
+    const last = told.again && c.timestamps && segment.hasTimestamps && ((segment.echo - c.timestamp(told.at)) | 0) >= 0
+    if (told.at === told.at && (last || !told.again)) times.sample(now - told.at, now)
     if (c.probing && ((una - c.probeEnd) | 0) >= 0) {
       c.probing = false
       // RFC 8985 §7.4.2: the probe arrived, and only once; so what it repeated had been lost.
