@@ -66,13 +66,15 @@ export interface TcpConnection extends TcpSettings {
   /** Who is told. */
   sink: TcpSink
 
+  /** Bytes of data in a whole segment that it sends (TCP_MAXSEG). */
+  readonly mss: number
   /** Bytes that `write` would take now. */
   readonly room: number
   /** Bytes written and not acknowledged yet. */
   readonly unacknowledged: number
   /** Copies what there is room for, and returns how many bytes. When it is fewer than given, `writable` follows. EPIPE once it cannot be sent any more. */
   write(data: Uint8Array): number
-  /** An empty buffer of up to `length` bytes of room, to fill with `add` and give to `writeBuffer`, without a copy. Undefined when there is no room. */
+  /** An empty buffer of up to `length` bytes of room, to fill with `add` and give to `writeBuffer`, without a copy. Undefined when there is no room; `writable` follows. */
   lend(length: number): NetBuf | undefined
   /** Sends a buffer that was lent. Takes the reference. EPIPE. */
   writeBuffer(packet: NetBuf): void

@@ -1,14 +1,17 @@
 /** The sockets of one stack. */
 
-import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Udp } from '@favonius/contract'
+import type {
+  DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Listener, Stream, StreamOptions, StreamSink, Udp,
+} from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import type { AddressFamily } from './address.ts'
 import { DatagramSocket, type BsdDatagramSocket } from './datagram.ts'
 import type { SocketsParts } from './parts.ts'
 import { StackDatagrams } from './seam.ts'
+import type { StreamSockets } from './stream/layer.ts'
 
-/** `stack.sockets`. It is a `DatagramNet` too. */
-export interface Sockets extends DatagramNet {
+/** `stack.sockets`. It is a `DatagramNet` and a `StreamNet` too. */
+export interface Sockets extends DatagramNet, StreamSockets {
   /** A BSD socket. EAFNOSUPPORT or EPROTONOSUPPORT when the composition lacks what it needs; the message names it. */
   socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
 }
@@ -18,12 +21,14 @@ export class SocketsLayer implements Sockets {
   readonly #ip: Ip
   readonly #parts: SocketsParts | undefined
   readonly #seam: StackDatagrams | undefined
+  readonly #streams: StreamSockets | undefined
   readonly #datagrams = new Set<DatagramSocket>()
   readonly #unlisten: () => void
   #turn = 0
 
-  constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }) {
+  constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }, streams?: StreamSockets) {
     this.#ip = ip
+    this.#streams = streams
     const { netif } = ip
     if (udp !== undefined) {
       const drops = netif.reasons({
@@ -61,6 +66,19 @@ export class SocketsLayer implements Sockets {
   async open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<SeamDatagramSocket> {
     this.#needUdp()
     return this.#seam!.open(local, sink, options)
+  }
+
+  async connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream> {
+    return this.#needTcp().connect(to, sink, options)
+  }
+
+  async listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
+    return this.#needTcp().listen(at, accept)
+  }
+
+  #needTcp(): StreamSockets {
+    if (this.#streams === undefined) throw failure('EPROTONOSUPPORT', 'stream sockets need tcp() in the composition')
+    return this.#streams
   }
 
   #needUdp(): SocketsParts {
