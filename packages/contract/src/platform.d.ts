@@ -24,7 +24,7 @@ interface AbortSignal {
 }
 
 /** Web Streams, for `sockets` alone: as much as is constructed and handed out. */
-interface ReadableStream<R = any> {
+interface ReadableStream<R> {
   readonly locked: boolean
   cancel(reason?: unknown): Promise<void>
   pipeTo(destination: WritableStream<R>): Promise<void>
@@ -46,7 +46,7 @@ declare const ReadableStream: {
   }, strategy?: { highWaterMark?: number }): ReadableStream<Uint8Array<ArrayBuffer>>
 }
 
-interface WritableStream<W = any> {
+interface WritableStream<W> {
   readonly locked: boolean
   close(): Promise<void>
   abort(reason?: unknown): Promise<void>

@@ -129,6 +129,10 @@ export interface TcpBinding {
 export interface TcpListener {
   readonly address: Address
   readonly port: number
+  /** It hears no IPv4, though its address be `::`. */
+  readonly v6only: boolean
+  /** It hears by this interface alone. */
+  readonly iface: Interface | undefined
   /** Connections that wait to be accepted. */
   readonly waiting: number
   /** The connection that has waited for longest. Give it a sink at once; data may have come already. */

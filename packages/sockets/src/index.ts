@@ -27,6 +27,8 @@ export const sockets = /* @__PURE__ */ feature({
 export { socketsOptions } from './options.ts'
 export { SocketsLayer, type Sockets } from './layer.ts'
 export type { BsdDatagramSocket } from './datagram.ts'
+export type { BsdStreamSocket } from './stream/socket.ts'
+export type { StreamSocketOptions } from './stream/options.ts'
 export type { PollEvent } from './waiters.ts'
 export type { AddressFamily, SocketAddress } from './address.ts'
 export type { CallOptions, Datagram, DatagramMessage, GroupRequest, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'

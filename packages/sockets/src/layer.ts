@@ -4,16 +4,18 @@ import type {
   DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Listener, Stream, StreamOptions, StreamSink, Udp,
 } from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import type { AddressFamily } from './address.ts'
+import { checkFamily, type AddressFamily } from './address.ts'
 import { DatagramSocket, type BsdDatagramSocket } from './datagram.ts'
 import type { SocketsParts } from './parts.ts'
 import { StackDatagrams } from './seam.ts'
 import type { StreamSockets } from './stream/layer.ts'
+import type { BsdStreamSocket } from './stream/socket.ts'
 
 /** `stack.sockets`. It is a `DatagramNet` and a `StreamNet` too. */
 export interface Sockets extends DatagramNet, StreamSockets {
   /** A BSD socket. EAFNOSUPPORT or EPROTONOSUPPORT when the composition lacks what it needs; the message names it. */
   socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
+  socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
 }
 
 /** Sockets over the transports it is given. `sockets()` makes one; so does whoever wires a stack by hand. */
@@ -46,11 +48,12 @@ export class SocketsLayer implements Sockets {
     })
   }
 
-  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket {
-    if (family !== 'inet' && family !== 'inet6') throw failure('EAFNOSUPPORT', `${JSON.stringify(family)} is no address family: 'inet' or 'inet6'`)
-    if (type !== 'dgram') throw failure('EPROTONOSUPPORT', `${JSON.stringify(type)} is no socket type here: 'dgram'`)
-    const version = family === 'inet' ? 4 : 6
-    if (this.#ip.layer(version) === undefined) throw failure('EAFNOSUPPORT', `'${family}' sockets need ipv${version}() in the composition`)
+  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
+  socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
+  socket(family: AddressFamily, type: 'dgram' | 'stream'): BsdDatagramSocket | BsdStreamSocket {
+    if (type === 'stream') return this.#needTcp().socket(family, type)
+    if (type !== 'dgram') throw failure('EPROTONOSUPPORT', `${JSON.stringify(type)} is no socket type here: 'dgram' or 'stream'`)
+    checkFamily(this.#ip, family)
     const socket: DatagramSocket = new DatagramSocket(this.#needUdp(), family, () => this.#datagrams.delete(socket))
     this.#datagrams.add(socket)
     return socket

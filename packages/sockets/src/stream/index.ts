@@ -1,5 +1,5 @@
 /**
- * Stream sockets: the `StreamNet` seam over TCP. `tcp()` brings them along, so that they are in a program that has TCP, and in no other.
+ * Stream sockets: BSD's shape, and the `StreamNet` seam, over TCP. `tcp()` brings them along, so that they are in a program that has TCP, and in no other.
  *
  * @packageDocumentation
  */
@@ -21,3 +21,8 @@ export const streamSockets = /* @__PURE__ */ feature({
 })
 
 export { StreamSocketsLayer, type StreamSockets } from './layer.ts'
+export type { BsdStreamSocket } from './socket.ts'
+export type { StreamSocketOptions } from './options.ts'
+export type { PollEvent } from '../waiters.ts'
+export type { AddressFamily, SocketAddress } from '../address.ts'
+export type { CallOptions } from '../sockopt.ts'
