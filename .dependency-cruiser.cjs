@@ -10,8 +10,8 @@ const floors = [
   ['ethernet', 'ieee802154', 'bluetooth', 'slip', 'canbus'],
   ['ip'], // NET_IP, the hidden base of the network floor
   ['ipv4', 'ipv6', 'rpl'],
+  ['sockets'], // below the transports, which it knows by contract's types: TCP brings its stream sockets along
   ['udp', 'tcp'],
-  ['sockets'],
   ['dhcpv4', 'dns', 'coap', 'mqtt', 'lwm2m', 'http', 'tls', 'dtls'],
   ['stack'],
   ['tap', 'node', 'web', 'pcap', 'zep', 'serial', 'qemu'], // edges

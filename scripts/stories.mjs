@@ -17,6 +17,9 @@ const askedFor = [
   'packages/ip/src/{reassembly,datagram,cut,pathmtu,hops,segments}.ts',
 ]
 
+/** What comes with TCP alone. */
+const streams = ['packages/tcp/**', 'packages/sockets/src/stream/**']
+
 /** A program in which two stacks on a wire in memory exchange a datagram, in real time. `imports` gives `ethernet` and `ip`. */
 const exchange = (version, imports) => `
       import { compose } from '@favonius/stack'
@@ -114,7 +117,7 @@ export const stories = [
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv6(), udp(), sockets())`,
     budget: 39_000,
-    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**'],
+    forbidden: [...edgesAndTools, ...askedFor, ...streams, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(6, `
       import { ethernet } from '@favonius/ethernet/bare'
       import { ipv6 as ip } from '@favonius/ipv6'`),
@@ -130,7 +133,7 @@ export const stories = [
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv4(), udp(), sockets())`,
     budget: 33_300,
-    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
+    forbidden: [...edgesAndTools, ...askedFor, ...streams, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(4, `
       import { ethernet } from '@favonius/ethernet'
       import { ipv4 as ip } from '@favonius/ipv4'`),

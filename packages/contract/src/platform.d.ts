@@ -23,6 +23,48 @@ interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+/** Web Streams, for `sockets` alone: as much as is constructed and handed out. */
+interface ReadableStream<R> {
+  readonly locked: boolean
+  cancel(reason?: unknown): Promise<void>
+  pipeTo(destination: WritableStream<R>): Promise<void>
+}
+
+interface ReadableByteStreamController {
+  enqueue(chunk: Uint8Array<ArrayBuffer>): void
+  readonly byobRequest: { respond(bytes: number): void } | null
+  close(): void
+  error(reason?: unknown): void
+}
+
+declare const ReadableStream: {
+  new(source: {
+    type: 'bytes'
+    start?(controller: ReadableByteStreamController): void | Promise<void>
+    pull?(): void
+    cancel?(reason?: unknown): void
+  }, strategy?: { highWaterMark?: number }): ReadableStream<Uint8Array<ArrayBuffer>>
+}
+
+interface WritableStream<W> {
+  readonly locked: boolean
+  close(): Promise<void>
+  abort(reason?: unknown): Promise<void>
+}
+
+interface WritableStreamDefaultController {
+  error(reason?: unknown): void
+}
+
+declare const WritableStream: {
+  new<W>(sink: {
+    start?(controller: WritableStreamDefaultController): void | Promise<void>
+    write?(chunk: W): void | Promise<void>
+    close?(): void
+    abort?(reason?: unknown): void
+  }): WritableStream<W>
+}
+
 /** For `netbuf` alone. */
 declare namespace WebAssembly {
   class Memory {

@@ -54,39 +54,59 @@ export interface DatagramNet {
 }
 
 export interface StreamOptions {
-  /** Milliseconds to connect within. */
+  /** Milliseconds to connect within; ETIMEDOUT after them. As long as the transport tries unless given. */
   readonly timeout?: number
 }
 
+/**
+ * What a stream tells its owner: `receive` for what comes, `ended` once at most, `closed` once, in this order. From within each call its owner may
+ * write, pause, end or abort.
+ */
 export interface StreamSink {
   /** `chunk` is borrowed until the call returns. */
   receive(chunk: Uint8Array): void
   /** A `write` that took less than given may go on. */
   drained?(): void
-  /** The peer sent its end; writing may go on. */
+  /** The peer sent its end, and all before it was received; writing may go on. */
   ended?(): void
-  /** Nothing follows. With an error when it did not end in order. */
+  /**
+   * Nothing follows. Undefined when both directions ended in order; otherwise an error with errno's code: ECONNRESET, ETIMEDOUT, EHOSTUNREACH,
+   * ECANCELED…, and at once, though the stream be paused: what was not received is gone.
+   */
   closed(error?: Error): void
 }
 
+/** One connection, both directions. */
 export interface Stream {
   readonly local: Endpoint
   readonly remote: Endpoint
-  /** How many bytes were taken; when fewer than given, `drained()` says that more fit. */
+  /**
+   * Copies what there is room for before it returns. How many bytes were taken: when fewer than given, `drained()` says that more fit, or `closed()`
+   * that none will. Throws EPIPE behind `end` or `abort`.
+   */
   write(chunk: Uint8Array): number
-  /** After it returns nothing is delivered, and the window stays shut for what is undelivered. */
+  /** After it returns neither `receive` nor `ended` comes, and the window stays shut for what is undelivered. */
   pause(): void
+  /** What waits may be received before it returns. */
   resume(): void
+  /** Nothing more will be written: the end follows what was. Harmless when repeated. */
   end(): void
+  /** Gives it up, both directions at once. `closed` follows on a later turn, with `error`, or ECONNABORTED. Harmless when it is over. */
   abort(error?: Error): void
 }
 
 export interface Listener {
   readonly local: Endpoint
+  /** No connection is accepted any more; those that were go on. */
   close(): void
 }
 
 export interface StreamNet {
+  /**
+   * Nothing is received before the caller has the stream, and the next turn has begun. Rejects with ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH,
+   * ENOBUFS, EINVAL…; the sink then hears nothing.
+   */
   connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
+  /** Calls `accept` for each connection. Address `::` (both families where composed) and a free port unless given. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
   listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
 }

@@ -66,13 +66,15 @@ export interface TcpConnection extends TcpSettings {
   /** Who is told. */
   sink: TcpSink
 
+  /** Bytes of data in a whole segment that it sends (TCP_MAXSEG). */
+  readonly mss: number
   /** Bytes that `write` would take now. */
   readonly room: number
   /** Bytes written and not acknowledged yet. */
   readonly unacknowledged: number
   /** Copies what there is room for, and returns how many bytes. When it is fewer than given, `writable` follows. EPIPE once it cannot be sent any more. */
   write(data: Uint8Array): number
-  /** An empty buffer of up to `length` bytes of room, to fill with `add` and give to `writeBuffer`, without a copy. Undefined when there is no room. */
+  /** An empty buffer of up to `length` bytes of room, to fill with `add` and give to `writeBuffer`, without a copy. Undefined when there is no room; `writable` follows. */
   lend(length: number): NetBuf | undefined
   /** Sends a buffer that was lent. Takes the reference. EPIPE. */
   writeBuffer(packet: NetBuf): void
@@ -127,6 +129,10 @@ export interface TcpBinding {
 export interface TcpListener {
   readonly address: Address
   readonly port: number
+  /** It hears no IPv4, though its address be `::`. */
+  readonly v6only: boolean
+  /** It hears by this interface alone. */
+  readonly iface: Interface | undefined
   /** Connections that wait to be accepted. */
   readonly waiting: number
   /** The connection that has waited for longest. Give it a sink at once; data may have come already. */

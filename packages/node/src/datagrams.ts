@@ -3,7 +3,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
-import { failure, parseAddress, type ErrorCode } from '@favonius/inet'
+import { failure, type ErrorCode } from '@favonius/inet'
+import { checkPort, familyOf, plain } from './addresses.ts'
 
 /** Bytes that may wait in Node before `send` answers false. */
 const SEND_QUEUE = 1 << 20
@@ -14,18 +15,6 @@ const MAX_PAYLOAD = 65_527
 
 /** What the kernel's socket tells of a datagram through Node: nothing but its sender. */
 const UNKNOWN: DatagramInfo = { local: undefined, iface: undefined, multicast: undefined, hopLimit: undefined }
-
-const port = (value: number, least: number): number => {
-  if (Number.isInteger(value) && value >= least && value <= 65_535) return value
-  throw failure('EINVAL', `port ${value}: give a whole number from ${least} to 65535`)
-}
-
-/** 4 or 6; throws EINVAL for what is no address. A zone is left for the kernel to judge. */
-const familyOf = (text: string): 4 | 6 => {
-  const address = parseAddress(text, () => 1)
-  if (address !== undefined) return address.family
-  throw failure('EINVAL', `${JSON.stringify(text)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0`)
-}
 
 class NodeDatagramSocket implements DatagramSocket {
   readonly #socket: Socket
@@ -70,7 +59,7 @@ class NodeDatagramSocket implements DatagramSocket {
   send(data: Uint8Array, to: Endpoint): boolean {
     if (this.#local === undefined) throw failure('EBADF', 'the socket is closed')
     const family = familyOf(to.address)
-    port(to.port, 1)
+    checkPort(to.port, 1)
     if (data.length > MAX_PAYLOAD) throw failure('EMSGSIZE', `${data.length} bytes are more than a datagram carries (${MAX_PAYLOAD})`)
     if (family === 6 && this.#family === 4) throw failure('EINVAL', `${to.address} is an IPv6 address, and the socket is bound to an IPv4 one`)
     if (this.#waiting > SEND_QUEUE) return false
@@ -111,9 +100,6 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 }
 
-/** A dual-stack socket shows IPv4 peers as `::ffff:192.0.2.1`; the seam shows them as what they are. */
-const plain = (address: string): string => (/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address)
-
 /** node:dgram wants the IPv4 address of an interface, not its name. */
 function ipv4Of(iface: string): string {
   const found = networkInterfaces()[iface]?.find((entry) => entry.family === 'IPv4')
@@ -130,7 +116,7 @@ export function nodeDatagrams(): DatagramNet {
   return {
     async open(local, sink, options: DatagramOptions = {}): Promise<DatagramSocket> {
       const family = local.address === undefined ? 6 : familyOf(local.address)
-      port(local.port ?? 0, 0)
+      checkPort(local.port ?? 0, 0)
       const socket = createSocket({
         type: family === 4 ? 'udp4' : 'udp6',
         reuseAddr: options.reuse ?? false,

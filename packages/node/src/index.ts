@@ -5,3 +5,4 @@
  */
 
 export { nodeDatagrams } from './datagrams.ts'
+export { nodeStreams } from './streams.ts'

@@ -1,7 +1,7 @@
 /** Socket addresses: text and a port outside, numbers inside. */
 
-import type { Address, Interface, Netif } from '@favonius/contract'
-import { failure, isMapped, mapped, parseAddress, unmapped } from '@favonius/inet'
+import type { Address, Interface, Ip, Netif } from '@favonius/contract'
+import { ANY4, ANY6, failure, isMapped, isUnspecified, mapped, parseAddress, unmapped } from '@favonius/inet'
 
 /** An address and a port, as people write them: `{ address: 'fe80::1%eth0', port: 4242 }`. */
 export interface SocketAddress {
@@ -21,6 +21,27 @@ export function toAddress(netif: Netif, text: string): Address {
   throw zone !== undefined && netif.find(zone) === undefined
     ? failure('ENODEV', `${text}: there is no interface ${zone}; there ${names ? `are ${names}` : 'is none'}`)
     : failure('EINVAL', `${JSON.stringify(text)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0; names need dns()`)
+}
+
+/** Throws EAFNOSUPPORT for a family that there is not, or not in this composition. */
+export function checkFamily(ip: Ip, family: AddressFamily): void {
+  if (family !== 'inet' && family !== 'inet6') throw failure('EAFNOSUPPORT', `${JSON.stringify(family)} is no address family: 'inet' or 'inet6'`)
+  const version = family === 'inet' ? 4 : 6
+  if (ip.layer(version) === undefined) throw failure('EAFNOSUPPORT', `'${family}' sockets need ipv${version}() in the composition`)
+}
+
+/** The unspecified address of a family: «any». */
+export function anyOf(family: AddressFamily): Address {
+  return family === 'inet6' ? ANY6 : ANY4
+}
+
+/** The address that `text` names, for a socket of this family. Throws EAFNOSUPPORT, EINVAL. */
+export function toAddressOf(netif: Netif, text: string, family: AddressFamily, v6only: boolean): Address {
+  const address = toAddress(netif, text)
+  if (address.family === 6 && family === 'inet') throw failure('EAFNOSUPPORT', `${text} is an IPv6 address, and this socket is 'inet': make an 'inet6' one`)
+  if (address.family === 4 && family === 'inet6' && v6only) throw failure('EAFNOSUPPORT', `${text} is an IPv4 address, and this socket has IPV6_V6ONLY`)
+  // 0.0.0.0 on a dual-stack socket is «any» all the same.
+  return isUnspecified(address) ? anyOf(family) : address
 }
 
 /** A port to send to. Throws EINVAL. */

@@ -1,12 +1,12 @@
 /** The BSD datagram socket. What would block is a promise; with `nonblocking` it is EAGAIN. */
 
 import type { Address, Interface, IpInfo, IcmpError, NetBuf, Peer, UdpSink, UdpSocket } from '@favonius/contract'
-import { ANY4, ANY6, failure, isUnspecified } from '@favonius/inet'
-import { toAddress, toInterface, toPort, toText, type AddressFamily, type SocketAddress } from './address.ts'
+import { failure } from '@favonius/inet'
+import { anyOf, toAddressOf, toInterface, toPort, toText, type AddressFamily, type SocketAddress } from './address.ts'
 import { Memberships } from './groups.ts'
 import type { SocketsParts } from './parts.ts'
 import { bytesOf, destinationOf, hopsOf, ReceiveQueue, type Waiting } from './received.ts'
-import { bool, int } from './sockopt.ts'
+import { bool, hops, int } from './sockopt.ts'
 import type { CallOptions, Datagram, DatagramMessage, GroupRequest, SendOptions, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
 import { Waiters, type PollEvent } from './waiters.ts'
 
@@ -98,19 +98,11 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   }
 
   #any(): Address {
-    return this.family === 'inet6' ? ANY6 : ANY4
+    return anyOf(this.family)
   }
 
   #address(text: string): Address {
-    const address = toAddress(this.#parts.netif, text)
-    if (address.family === 6 && this.family === 'inet') {
-      throw failure('EAFNOSUPPORT', `${text} is an IPv6 address, and this socket is 'inet': make an 'inet6' one`)
-    }
-    if (address.family === 4 && this.family === 'inet6' && this.#v6only) {
-      throw failure('EAFNOSUPPORT', `${text} is an IPv4 address, and this socket has IPV6_V6ONLY`)
-    }
-    // 0.0.0.0 on a dual-stack socket is «any» all the same.
-    return isUnspecified(address) ? this.#any() : address
+    return toAddressOf(this.#parts.netif, text, this.family, this.#v6only)
   }
 
   #peer(to: SocketAddress): Peer {
@@ -305,6 +297,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     switch (event) {
       case 'in': return this.#queue.length > 0 || this.#error !== undefined
       case 'error': return this.#error !== undefined
+      case 'hup': return false
       case 'out': {
         const peer = this.#socket?.peer
         const route = peer && this.#socket!.routeTo(peer)
@@ -418,5 +411,3 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     this.#onClose()
   }
 }
-
-const hops = (name: string, value: unknown, least: number): number | undefined => (value === -1 ? undefined : int(name, value, least, 255))

@@ -1,16 +1,21 @@
 /** The sockets of one stack. */
 
-import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Udp } from '@favonius/contract'
+import type {
+  DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Listener, Stream, StreamOptions, StreamSink, Udp,
+} from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import type { AddressFamily } from './address.ts'
+import { checkFamily, type AddressFamily } from './address.ts'
 import { DatagramSocket, type BsdDatagramSocket } from './datagram.ts'
 import type { SocketsParts } from './parts.ts'
 import { StackDatagrams } from './seam.ts'
+import type { StreamSockets } from './stream/layer.ts'
+import type { BsdStreamSocket } from './stream/socket.ts'
 
-/** `stack.sockets`. It is a `DatagramNet` too. */
-export interface Sockets extends DatagramNet {
+/** `stack.sockets`. It is a `DatagramNet` and a `StreamNet` too. */
+export interface Sockets extends DatagramNet, StreamSockets {
   /** A BSD socket. EAFNOSUPPORT or EPROTONOSUPPORT when the composition lacks what it needs; the message names it. */
   socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
+  socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
 }
 
 /** Sockets over the transports it is given. `sockets()` makes one; so does whoever wires a stack by hand. */
@@ -18,12 +23,14 @@ export class SocketsLayer implements Sockets {
   readonly #ip: Ip
   readonly #parts: SocketsParts | undefined
   readonly #seam: StackDatagrams | undefined
+  readonly #streams: StreamSockets | undefined
   readonly #datagrams = new Set<DatagramSocket>()
   readonly #unlisten: () => void
   #turn = 0
 
-  constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }) {
+  constructor(env: Env, ip: Ip, udp: Udp | undefined, options: { readonly receiveBuffer: number }, streams?: StreamSockets) {
     this.#ip = ip
+    this.#streams = streams
     const { netif } = ip
     if (udp !== undefined) {
       const drops = netif.reasons({
@@ -41,11 +48,12 @@ export class SocketsLayer implements Sockets {
     })
   }
 
-  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket {
-    if (family !== 'inet' && family !== 'inet6') throw failure('EAFNOSUPPORT', `${JSON.stringify(family)} is no address family: 'inet' or 'inet6'`)
-    if (type !== 'dgram') throw failure('EPROTONOSUPPORT', `${JSON.stringify(type)} is no socket type here: 'dgram'`)
-    const version = family === 'inet' ? 4 : 6
-    if (this.#ip.layer(version) === undefined) throw failure('EAFNOSUPPORT', `'${family}' sockets need ipv${version}() in the composition`)
+  socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
+  socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
+  socket(family: AddressFamily, type: 'dgram' | 'stream'): BsdDatagramSocket | BsdStreamSocket {
+    if (type === 'stream') return this.#needTcp().socket(family, type)
+    if (type !== 'dgram') throw failure('EPROTONOSUPPORT', `${JSON.stringify(type)} is no socket type here: 'dgram' or 'stream'`)
+    checkFamily(this.#ip, family)
     const socket: DatagramSocket = new DatagramSocket(this.#needUdp(), family, () => this.#datagrams.delete(socket))
     this.#datagrams.add(socket)
     return socket
@@ -61,6 +69,19 @@ export class SocketsLayer implements Sockets {
   async open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<SeamDatagramSocket> {
     this.#needUdp()
     return this.#seam!.open(local, sink, options)
+  }
+
+  async connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream> {
+    return this.#needTcp().connect(to, sink, options)
+  }
+
+  async listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
+    return this.#needTcp().listen(at, accept)
+  }
+
+  #needTcp(): StreamSockets {
+    if (this.#streams === undefined) throw failure('EPROTONOSUPPORT', 'stream sockets need tcp() in the composition')
+    return this.#streams
   }
 
   #needUdp(): SocketsParts {

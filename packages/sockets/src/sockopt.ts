@@ -118,3 +118,8 @@ export function int(name: string, value: unknown, least: number, most: number): 
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number
   throw failure('EINVAL', `${name} is a whole number from ${least} to ${most}, not ${String(value)}`)
 }
+
+/** A hop limit, undefined for −1: the stack's default. Throws EINVAL. */
+export function hops(name: string, value: unknown, least: number): number | undefined {
+  return value === -1 ? undefined : int(name, value, least, 255)
+}

@@ -5,8 +5,8 @@ import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
 import type { CallOptions } from './sockopt.ts'
 
-/** What `poll` asks for and answers. */
-export type PollEvent = 'in' | 'out' | 'error'
+/** What `poll` asks for and answers. `hup`: both directions of a stream are over; datagrams have no such end. */
+export type PollEvent = 'in' | 'out' | 'error' | 'hup'
 
 interface Waiter {
   readonly event: PollEvent
@@ -28,7 +28,7 @@ export class Waiters {
 
   /** Resolves when `event` may be so. Rejects with EAGAIN: at once when `nonblocking`, or after `timeout` ms, 0 for never; with the signal's reason. */
   async wait(event: PollEvent, nonblocking: boolean, signal: CallOptions['signal'], timeout: number): Promise<void> {
-    const again = (): Error => failure('EAGAIN', event === 'in' ? 'nothing has arrived' : 'the interface has no room now')
+    const again = (): Error => failure('EAGAIN', event === 'in' ? 'nothing has arrived' : 'there is no room now')
     if (nonblocking) throw again()
     signal?.throwIfAborted()
     const { clock } = this.#env

@@ -259,7 +259,9 @@ export class Output {
       c.layer.await(c)
       return false
     }
-    const blocks = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo) ? this.#sackBlocks() : 0
+    const known = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo) ? this.#sackBlocks() : 0
+    // Data has a whole segment's room; what of the blocks does not fit beside it goes by itself (RFC 9293 §3.7.1: options are no part of the MSS).
+    const blocks = size === 0 ? known : Math.max(0, Math.min(known, (c.mss - size - 4) >> 3))
     const options = (c.timestamps ? TIMESTAMPS_SIZE : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
     const before = HEADER + options
     const packet = c.layer.buffers.alloc(size, route.headroom + before)
@@ -273,7 +275,7 @@ export class Output {
     if (blocks > 0) writeSack(dv, to, c.layer.blocks, blocks)
     if (size > c.mss) packet.segmentSize = c.mss
     if (!this.#send(packet, route, before + size)) return size === 0
-    c.acknowledged()
+    if (blocks === known) c.acknowledged()
     return true
   }
 

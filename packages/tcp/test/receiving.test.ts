@@ -45,6 +45,19 @@ test('RFC 2018 §4: holes are told of, the newest block first', async () => {
   await s.end()
 })
 
+test('RFC 2018 §3: no segment is longer than its way carries for what it tells of holes; that goes by itself', async () => {
+  const s = new Script().established()
+  s.write(1448).expect('P. 1:1449(1448) ack 1')
+  s.receive('. 1001:2001(1000) ack 1').expect('. 1449:1449(0) ack 1 <sack 1001:2001>')
+  // A full segment again, with a hole to tell of: when it is lost, and when more is written.
+  s.after(1000).expect('P. 1:1449(1448) ack 1').sent()
+  s.write(2900).receive('. 3001:4001(1000) ack 1449')
+  assert.equal(s.sent(), ['. 1449:2897(1448) ack 1', '. 2897:4345(1448) ack 1', '. 4345:4345(0) ack 1'])
+  assert.is(s.drops()['ipv4: longer than the path carries'], undefined)
+  s.receive('. 1:1001(1000) ack 4345').receive('. 2001:3001(1000) ack 4345').read(4000)
+  await s.end()
+})
+
 test('RFC 2883 §4: what came twice is told of', async () => {
   const s = new Script().established()
   s.receive('. 1:1001(1000) ack 1').expect('. 1:1(0) ack 1001').receive('. 1:1001(1000) ack 1').expect('. 1:1(0) ack 1001 <sack 1:1001>')

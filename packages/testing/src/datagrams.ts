@@ -2,6 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import type { DatagramInfo, DatagramNet, DatagramSink, Endpoint } from '@favonius/contract'
+import { codeOf, thrownCode } from './codes.ts'
 import { suite } from './suite.ts'
 
 /** Two nets that reach each other, and how time passes for them. */
@@ -39,26 +40,6 @@ function listener(): DatagramSink & { readonly heard: Heard[] } {
       heard.push({ text: new TextDecoder().decode(data), from, info: { local: info.local, iface: info.iface, multicast: info.multicast, hopLimit: info.hopLimit } })
     },
   }
-}
-
-async function code(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-  } catch (error) {
-    assert.ok((error as Error).message.length > 10, 'the message says what to do')
-    return (error as { code: string }).code
-  }
-  return 'it did not fail'
-}
-
-function thrown(body: () => unknown): string {
-  try {
-    body()
-  } catch (error) {
-    assert.ok((error as Error).message.length > 10, 'the message says what to do')
-    return (error as { code: string }).code
-  }
-  return 'it did not throw'
 }
 
 /** Runs the suite of the `DatagramNet` contract. */
@@ -145,7 +126,7 @@ export function datagramConformance(name: string, make: () => Promise<DatagramWo
   check('a port in use is refused, and free again once it is closed', async ({ a, addressA }) => {
     const one = await a.open({ address: addressA }, listener())
     const { port } = one.local
-    assert.is(await code(a.open({ address: addressA, port }, listener())), 'EADDRINUSE')
+    assert.is(await codeOf(a.open({ address: addressA, port }, listener())), 'EADDRINUSE')
     one.close()
     const again = await a.open({ address: addressA, port }, listener())
     again.close()
@@ -160,18 +141,18 @@ export function datagramConformance(name: string, make: () => Promise<DatagramWo
   })
 
   check('the caller\'s mistakes have codes', async ({ a, addressA, foreign }) => {
-    assert.is(await code(a.open({ address: foreign }, listener())), 'EADDRNOTAVAIL')
-    assert.is(await code(a.open({ address: 'nonsense' }, listener())), 'EINVAL')
-    assert.is(await code(a.open({ port: 65_536 }, listener())), 'EINVAL')
+    assert.is(await codeOf(a.open({ address: foreign }, listener())), 'EADDRNOTAVAIL')
+    assert.is(await codeOf(a.open({ address: 'nonsense' }, listener())), 'EINVAL')
+    assert.is(await codeOf(a.open({ port: 65_536 }, listener())), 'EINVAL')
     const socket = await a.open({ address: addressA }, listener())
-    assert.is(thrown(() => socket.send(bytes('x'), { address: 'nonsense', port: 5 })), 'EINVAL')
-    assert.is(thrown(() => socket.send(bytes('x'), { address: addressA, port: 0 })), 'EINVAL')
-    assert.is(thrown(() => socket.send(new Uint8Array(70_000), { address: addressA, port: 5 })), 'EMSGSIZE')
-    assert.is(thrown(() => socket.join('nonsense')), 'EINVAL')
-    assert.is(thrown(() => socket.join(addressA)), 'EINVAL')
+    assert.is(thrownCode(() => socket.send(bytes('x'), { address: 'nonsense', port: 5 })), 'EINVAL')
+    assert.is(thrownCode(() => socket.send(bytes('x'), { address: addressA, port: 0 })), 'EINVAL')
+    assert.is(thrownCode(() => socket.send(new Uint8Array(70_000), { address: addressA, port: 5 })), 'EMSGSIZE')
+    assert.is(thrownCode(() => socket.join('nonsense')), 'EINVAL')
+    assert.is(thrownCode(() => socket.join(addressA)), 'EINVAL')
     socket.close()
     socket.close()
-    assert.is(thrown(() => socket.send(bytes('x'), { address: addressA, port: 5 })), 'EBADF')
+    assert.is(thrownCode(() => socket.send(bytes('x'), { address: addressA, port: 5 })), 'EBADF')
   })
 
   check('a closed socket hears nothing', async ({ a, b, addressB, until }) => {
@@ -201,7 +182,7 @@ export function datagramConformance(name: string, make: () => Promise<DatagramWo
     await until(() => server.heard.length > 0)
     assert.is(server.heard[0]!.text, 'to all')
     atB.leave(group.address, group.iface)
-    assert.is(thrown(() => atB.leave(group.address, group.iface)), 'EADDRNOTAVAIL')
+    assert.is(thrownCode(() => atB.leave(group.address, group.iface)), 'EADDRNOTAVAIL')
     for (const socket of [atA, atB, beside]) socket.close()
   })
 

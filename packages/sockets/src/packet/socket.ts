@@ -205,6 +205,7 @@ export class PacketSocket implements BsdPacketSocket {
     switch (event) {
       case 'in': return this.#queue.length > 0 || this.#error !== undefined
       case 'error': return this.#error !== undefined
+      case 'hup': return false
       case 'out': return this.#iface === undefined || !this.#iface.isFull(this.#priority)
     }
   }

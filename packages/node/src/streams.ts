@@ -1,0 +1,150 @@
+/** `StreamNet` over node:net: the kernel's TCP under the same seam as our own. */
+
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSink } from '@favonius/contract'
+import { failure, type ErrorCode } from '@favonius/inet'
+import { checkPort, familyOf, plain } from './addresses.ts'
+
+/** Bytes that may wait in Node until `write` takes no more. */
+const SEND_QUEUE = 65_536
+/** Connections that the kernel keeps until they are accepted. */
+const BACKLOG = 511
+
+class NodeStream implements Stream {
+  readonly #socket: Socket
+  readonly #sink: StreamSink
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  #paused = false
+  /** The last write took less than it was given. */
+  #short = false
+  #ended = false
+  /** The peer's end has come, and was told. */
+  #heardEnd = false
+  #toldEnd = false
+  #closed = false
+  #toldClose = false
+  /** What it was given up with, by us or by others. */
+  #error: Error | undefined
+
+  constructor(socket: Socket, accept: (stream: Stream) => StreamSink) {
+    this.#socket = socket
+    this.local = { address: plain(socket.localAddress ?? ''), port: socket.localPort ?? 0 }
+    this.remote = { address: plain(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
+    socket.on('error', (error) => { this.#error ??= named(error, this.remote) })
+    socket.on('close', () => {
+      this.#closed = true
+      this.#tell()
+    })
+    socket.on('drain', () => this.#drained())
+    this.#sink = accept(this)
+    socket.on('end', () => {
+      this.#heardEnd = true
+      this.#tell()
+    })
+    // Data comes from the moment that somebody listens, unless accept has paused it.
+    socket.on('data', (chunk: Buffer) => this.#sink.receive(chunk))
+  }
+
+  /** Tells of the ends. Node tells of the peer's though it be paused, when nothing is left before it. */
+  #tell(): void {
+    if (!this.#paused && this.#heardEnd && !this.#toldEnd && this.#error === undefined) {
+      this.#toldEnd = true
+      this.#sink.ended?.()
+    }
+    if (!this.#closed || this.#toldClose || (this.#paused && this.#error === undefined)) return
+    this.#toldClose = true
+    this.#sink.closed(this.#error)
+  }
+
+  write(chunk: Uint8Array): number {
+    if (this.#ended) throw failure('EPIPE', 'the stream was ended: nothing can be written behind its end')
+    if (this.#closed || this.#socket.destroyed) return 0
+    const taken = Math.min(chunk.length, Math.max(0, SEND_QUEUE - this.#socket.writableLength))
+    this.#short = taken < chunk.length
+    // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
+    if (taken > 0) this.#socket.write(Buffer.from(taken < chunk.length ? chunk.subarray(0, taken) : chunk))
+    return taken
+  }
+
+  #drained(): void {
+    if (!this.#short || this.#ended) return
+    this.#short = false
+    this.#sink.drained?.()
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#socket.resume()
+    this.#tell()
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#socket.end()
+  }
+
+  abort(error: Error = failure('ECONNABORTED', 'the connection was given up on our side')): void {
+    if (this.#closed || this.#error !== undefined) return
+    this.#ended = true
+    this.#error = error
+    this.#socket.removeAllListeners('data').removeAllListeners('end')
+    this.#socket.resetAndDestroy()
+  }
+}
+
+/** An error of Node's, saying whom it is about. */
+function named(error: Error & { code?: string }, { address, port }: Endpoint): Error & { code: string } {
+  // The kernel says EPIPE of what was written when the reset had been heard of already.
+  const code = error.code === 'EPIPE' ? 'ECONNRESET' : error.code ?? 'EIO'
+  return failure(code as ErrorCode, `${address} port ${port}: ${error.message}`)
+}
+
+async function connect(to: Endpoint, sink: StreamSink, { timeout }: StreamOptions = {}): Promise<Stream> {
+  const family = familyOf(to.address)
+  checkPort(to.port, 1)
+  if (timeout !== undefined && !(timeout > 0)) throw failure('EINVAL', `timeout ${timeout}: give milliseconds, more than 0`)
+  const socket = dial({ host: to.address, port: to.port, family, allowHalfOpen: true, noDelay: true })
+  await new Promise<void>((resolve, reject) => {
+    const timer = timeout === undefined ? undefined : setTimeout(() => {
+      socket.destroy(failure('ETIMEDOUT', 'it did not answer in time'))
+    }, timeout)
+    const failed = (error: Error): void => {
+      clearTimeout(timer)
+      reject(named(error, to))
+    }
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.removeListener('error', failed)
+      resolve()
+    })
+  })
+  return new NodeStream(socket, () => sink)
+}
+
+async function listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
+  if (at.address !== undefined) familyOf(at.address)
+  checkPort(at.port ?? 0, 0)
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void new NodeStream(socket, accept))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: Error & { code?: string }) => {
+      reject(failure((error.code ?? 'EINVAL') as ErrorCode, `TCP ${at.address ?? '::'} port ${at.port ?? 0}: ${error.message}`))
+    })
+    server.listen({ host: at.address ?? '::', port: at.port ?? 0, backlog: BACKLOG, exclusive: true }, resolve)
+  })
+  const { address, port } = server.address() as Endpoint
+  return { local: { address: plain(address), port }, close: () => void server.close() }
+}
+
+/** The kernel's TCP as a `StreamNet`. Small writes are sent at once (TCP_NODELAY), as Node's own HTTP does. */
+export function nodeStreams(): StreamNet {
+  return { connect, listen }
+}
