@@ -190,7 +190,7 @@ export class Connection implements TcpConnection, Flow {
     this.sink = parts.sink
     this.#route = parts.route
     this.iss = this.sndUna = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
-    this.#tsOffset = layer.sequences.timestampOffset(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port)
+    this.#tsOffset = layer.sequences.timestampOffset
     this.sndNxt = this.base = (this.iss + 1) | 0
     this.heardAt = this.sentAt = parts.now
     this.#grows = parts.sendBuffer === undefined

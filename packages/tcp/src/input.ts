@@ -66,7 +66,9 @@ export class Input {
     c.go('SYN-ACK')
     c.mustAcknowledge = true
     this.#text(segment, packet, ip)
-    c.output.push(now)
+    // What its owner writes when it is told goes with the acknowledgement (§3.10.7.3, fourth).
+    c.tell()
+    if ((c.state as string) !== 'CLOSED') c.output.push(now)
   }
 
   /** Learns from a SYN where the peer begins, and what it agrees to. */
@@ -350,8 +352,8 @@ export class Input {
     c.ended = true
     c.news.ended = true
     c.mustAcknowledge = true
-    // Said before the state is left in which it can be said.
-    c.output.acknowledge(c.heardAt)
+    // Our own end may go with the acknowledgement when it is still to come; otherwise that is said before the state is left in which it can be.
+    if (c.state !== 'ESTABLISHED') c.output.acknowledge(c.heardAt)
     c.go('FIN')
   }
 
