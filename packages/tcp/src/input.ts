@@ -96,7 +96,9 @@ export class Input {
       c.mustAcknowledge = true
       return ip.iface.drop(packet, c.layer.drops.old)
     }
-    if (!this.#isInWindow(segment)) {
+    // Both asked at once: the peer's answer to our SYN begins where its SYN did (RFC 9293 §3.5, figure 8, line 6).
+    const crossed = c.state === 'SYN-RECEIVED' && segment.sequence === c.irs && (flags & (SYN | ACK | RST)) === (SYN | ACK)
+    if (!crossed && !this.#isInWindow(segment)) {
       // RFC 2883 §4: so that the peer knows what it sent in vain.
       if (segment.length > 0 && ((segment.sequence - c.rcvNxt) | 0) < 0) c.repeated(segment.sequence, (segment.sequence + segment.length) | 0)
       ip.iface.drop(packet, c.layer.drops.window)
@@ -105,7 +107,7 @@ export class Input {
       return
     }
     if (bit(flags, RST)) return this.#reset(segment, packet, ip, now)
-    if (bit(flags, SYN)) {
+    if (bit(flags, SYN) && !crossed) {
       // RFC 5961 §4.2: the peer, if it has begun anew, answers this with a reset that is in its place.
       ip.iface.drop(packet, c.layer.drops.syn)
       return this.#challenge(now, false)

@@ -93,6 +93,8 @@ export interface ScriptOptions {
   readonly tcp?: Parameters<typeof tcp>[0]
   readonly mtu?: number
   readonly seed?: number
+  /** Bytes of buffers that the stack may hold. */
+  readonly quota?: number
 }
 
 /** One stack of ours, and a peer that says what the script says. */
@@ -112,9 +114,9 @@ export class Script {
   #echo = 0
   #stamps = false
 
-  constructor({ tcp: settings, mtu = 1500, seed = 7 }: ScriptOptions = {}) {
+  constructor({ tcp: settings, mtu = 1500, seed = 7, quota }: ScriptOptions = {}) {
     this.env = virtual({ seed })
-    this.stack = compose(this.env, netbufIn(new Arena(), { debug: true }), bareIp(), ipv4(), tcp(settings))
+    this.stack = compose(this.env, netbufIn(new Arena(), { debug: true, ...(quota === undefined ? {} : { quota }) }), bareIp(), ipv4(), tcp(settings))
     this.#wire = new Wire(mtu)
     const iface = this.stack.netif.add(this.#wire)
     iface.up().catch(() => {})

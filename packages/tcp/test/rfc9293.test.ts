@@ -1,0 +1,97 @@
+/** The requirements of RFC 9293 by their numbers (appendix B), where no other script is named for them. */
+
+import { suite } from '@favonius/testing'
+import * as assert from 'uvu/assert'
+import { Script } from './script.ts'
+
+const test = suite('tcp: RFC 9293 by number')
+const LEGACY = { options: 'mss 1460' }
+const bare = (lines: readonly string[]): string[] => lines.map((line) => line.replace('P', ''))
+
+// ---- opening ----
+
+test('MUST-10, §3.5 figure 8: both ask at once, and the answer to our SYN is a SYN-ACK', async () => {
+  const s = new Script()
+  s.connect().expect('S 0:0(0)').receive('S 0:0(0) win 65535 <mss 1460,sackOK,ts,wscale 7>').expect('S. 0:0(0) ack 1')
+  s.receive('S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,ts,wscale 7>')
+  assert.is(s.connection!.state, 'ESTABLISHED')
+  assert.equal(s.told(), ['established'])
+  s.sent()
+  s.write(100_000)
+  assert.is(s.sent().length, 10, 'the window of the SYN-ACK was not scaled')
+  await s.end()
+})
+
+test('MUST-66: a reset counts when the window is shut', async () => {
+  const s = new Script().established({ receiveBuffer: 4000, ...LEGACY })
+  for (let i = 0; i < 4; i++) s.receive(`. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1`)
+  s.receive('P. 4001:4002(1) ack 1')
+  s.sent()
+  s.receive('R 4001:4001(0)').silence()
+  assert.equal(s.told(), ['readable', 'readable', 'readable', 'readable', 'closed ECONNRESET'])
+  s.read(4000)
+  await s.end()
+})
+
+// ---- segments ----
+
+test('MUST-14 to MUST-16: an MSS of 0 is none, one of 1 is not believed, one of 65535 is bounded by the way', async () => {
+  for (const [mss, size] of [[0, 536], [1, 48], [65_535, 1460]] as const) {
+    const s = new Script().established({ options: `mss ${mss}` })
+    s.write(1460)
+    assert.is(bare(s.sent())[0], `. 1:${1 + size}(${size}) ack 1`, `MSS ${mss}`)
+    await s.end()
+  }
+})
+
+test('RFC 7323 §2.3: windows are scaled by 14 at most', async () => {
+  const s = new Script({ tcp: { sendBuffer: 2 ** 20 } }).established({ options: 'mss 1460,sackOK,ts,wscale 14', win: 1 })
+  s.receive('. 1:1(0) ack 1 win 65535').write(14_480)
+  assert.is(s.sent().length, 10)
+  await s.end()
+})
+
+test('MUST-1: a window of 65535 is no negative one', async () => {
+  const s = new Script().established({ ...LEGACY, win: 65_535 })
+  s.write(1460).expect('P. 1:1461(1460) ack 1')
+  await s.end()
+})
+
+// ---- closing ----
+
+test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
+  const s = new Script().listen()
+  s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
+  assert.is(s.stack.tcp.connections.length, 0)
+  s.receive('S 100:100(0) win 65535').expect('S. 0:0(0) ack 101').receive('. 101:101(0) ack 1')
+  assert.equal(s.told(), ['acceptable'])
+  await s.end()
+})
+
+test('§3.5.1 figure 10: a peer that has begun anew learns of the old connection, resets it, and is heard', async () => {
+  const s = new Script().established({ passive: true })
+  s.receive('S 400:400(0) win 65535').expect('. 1:1(0) ack 1').receive('R 1:1(0)')
+  assert.equal(s.told(), ['closed ECONNRESET'])
+  s.receive('S 400:400(0) win 65535').expect('S. 0:0(0) ack 401')
+  await s.end()
+})
+
+test('§3.5.1 figure 11: what is sent to a peer that has begun anew is reset', async () => {
+  const s = new Script().established()
+  s.write(100).expect('P. 1:101(100) ack 1').receive('R 1:1(0)')
+  assert.equal(s.told(), ['closed ECONNRESET'])
+  await s.end()
+})
+
+// ---- addresses ----
+
+test('MUST-46: nobody is asked for a connection at an address that is many\'s or nobody\'s', async () => {
+  const s = new Script()
+  const { address } = await import('@favonius/inet')
+  for (const to of ['255.255.255.255', '192.0.2.255', '224.0.0.1', '0.0.0.0']) assert.throws(() => s.stack.tcp.connect(address(to), 80, s.sink), undefined, to)
+  assert.is(s.stack.tcp.connections.length, 0)
+  s.silence()
+  await s.end()
+})
+
+test.run()
