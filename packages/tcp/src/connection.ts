@@ -150,8 +150,9 @@ export class Connection implements TcpConnection, Flow {
   quick = QUICK
   /** An acknowledgement must go out now. */
   mustAcknowledge = false
-  /** Retransmissions of the first segment in flight. */
+  /** Retransmissions of the first segment in flight, or probes of a window that is shut; and when it was probed last. */
   #retries = 0
+  #askedAt: Instant = -Infinity
   /** When a segment was heard last, and when one was sent that begins something. */
   heardAt: Instant
   sentAt: Instant
@@ -215,6 +216,7 @@ export class Connection implements TcpConnection, Flow {
     this.flight.push(this.iss, this.sndNxt, now)
     this.output.syn(now)
     this.deadlines.set(deadline.retransmit, now + this.times.rto)
+    if (this.#userTimeout > 0) this.deadlines.set(deadline.userTimeout, now + this.#userTimeout)
   }
 
   synchronize(segment: Segment, now: Instant): void {
@@ -582,10 +584,10 @@ export class Connection implements TcpConnection, Flow {
       this.output.push(now)
     }
     if (deadlines.take(deadline.probe, now)) this.#probe(now)
-    if (deadlines.take(deadline.persist, now)) this.output.persist(now)
+    if (deadlines.take(deadline.persist, now)) this.#persist(now)
     if (deadlines.take(deadline.retransmit, now)) this.#retransmit(now)
     if (deadlines.take(deadline.keepAlive, now)) this.#alive(now)
-    if (deadlines.take(deadline.userTimeout, now) && this.outgoing.length > 0) this.#timedOut('it did not acknowledge data within the user timeout')
+    if (deadlines.take(deadline.userTimeout, now) && this.outgoing.length + this.flight.count > 0) this.#timedOut('it did not acknowledge data within the user timeout')
     if (deadlines.take(deadline.finWait, now)) this.finish(undefined)
     this.tell()
   }
@@ -618,6 +620,17 @@ export class Connection implements TcpConnection, Flow {
     this.probeEnd = end
     this.probeRepeats = end === before
     this.deadlines.set(deadline.retransmit, now + this.times.rto)
+  }
+
+  /** RFC 9293 §3.8.6.1: a window may be shut for as long as the peer answers; but who has left does not wait for ever (RFC 6429 §3). */
+  #persist(now: Instant): void {
+    if (this.sndWnd === 0) {
+      if (this.heardAt >= this.#askedAt && !this.orphan) this.#retries = 0
+      if (++this.#retries > this.layer.options.retryCount) return this.#timedOut('its window stays shut')
+      this.#askedAt = now
+      if (this.#userTimeout > 0 && this.deadlines.at(deadline.userTimeout) === Infinity) this.deadlines.set(deadline.userTimeout, now + this.#userTimeout)
+    }
+    this.output.persist(now)
   }
 
   /** RFC 6298 §5.4 to §5.7. */

@@ -22,6 +22,60 @@ test('MUST-10, §3.5 figure 8: both ask at once, and the answer to our SYN is a 
   await s.end()
 })
 
+test('MUST-20, MUST-36: a peer that has shut its window and does not answer any more is given up', async () => {
+  const s = new Script({ tcp: { retryCount: 4 } }).established({ ...LEGACY, win: 1460 })
+  s.write(5000).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461 win 0').silence()
+  s.after(120_000)
+  assert.is(s.sent().length, 4)
+  assert.equal(s.told(), ['closed ETIMEDOUT'])
+  await s.end()
+})
+
+test('MUST-37: as long as it answers, the window may stay shut', async () => {
+  const s = new Script({ tcp: { retryCount: 4 } }).established({ ...LEGACY, win: 1460 })
+  s.write(5000).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461 win 0').silence()
+  for (let probes = 0; probes < 20;) {
+    s.after(1000)
+    for (const _ of s.sent()) {
+      probes++
+      s.receive('. 1:1(0) ack 1461 win 0')
+    }
+  }
+  assert.is(s.connection!.state, 'ESTABLISHED')
+  await s.end()
+})
+
+test('RFC 6429 §3: but not for nobody: who has left does not wait for a window for ever', async () => {
+  const s = new Script({ tcp: { retryCount: 4 } }).established({ ...LEGACY, win: 1460 })
+  s.write(5000).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461 win 0').silence()
+  s.connection!.close()
+  for (let ms = 0; ms < 300_000; ms += 1000) {
+    s.after(1000)
+    for (const _ of s.sent()) s.receive('. 1:1(0) ack 1461 win 0')
+  }
+  assert.is(s.stack.tcp.connections.length, 0)
+  await s.end()
+})
+
+test('RFC 6429 §3, RFC 5482: the user\'s timeout counts while a window is shut', async () => {
+  const s = new Script().established({ ...LEGACY, win: 1460, userTimeout: 30_000 })
+  s.write(5000).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461 win 0').silence()
+  for (let ms = 0; ms < 40_000; ms += 1000) {
+    s.after(1000)
+    for (const _ of s.sent()) s.receive('. 1:1(0) ack 1461 win 0')
+  }
+  assert.equal(s.told(), ['closed ETIMEDOUT'])
+  await s.end()
+})
+
+test('§3.10.8: the user\'s timeout counts from the SYN on', async () => {
+  const s = new Script().connect({ userTimeout: 5000 }).expect('S 0:0(0)')
+  s.after(5100)
+  assert.equal(s.told(), ['closed ETIMEDOUT'])
+  s.sent()
+  await s.end()
+})
+
 test('MUST-66: a reset counts when the window is shut', async () => {
   const s = new Script().established({ receiveBuffer: 4000, ...LEGACY })
   for (let i = 0; i < 4; i++) s.receive(`. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1`)
