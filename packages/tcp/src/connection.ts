@@ -309,10 +309,12 @@ export class Connection implements TcpConnection, Flow {
   /** Its owner took something: the peer is told when that opens the window by much. */
   #consumed(): void {
     if (!this.#receives()) return
-    const half = this.incoming.limit >> 1
+    // What a window can say: without scaling less than there is room for.
+    const most = 0xffff << (this.scales ? this.rcvScale : 0)
+    const half = Math.min(this.incoming.limit, most) >> 1
     // While it may send much as it is, the next acknowledgement is soon enough.
     if (((this.rcvAdv - this.rcvNxt) | 0) > half) return
-    const gain = (this.rcvNxt + this.space - this.rcvAdv) | 0
+    const gain = (this.rcvNxt + Math.min(this.space, most) - this.rcvAdv) | 0
     if (gain >= Math.min(2 * this.fullSize, half)) this.output.acknowledge(this.layer.env.clock.now())
   }
 

@@ -140,7 +140,8 @@ export class Input {
     const window = (c.rcvAdv - c.rcvNxt) | 0
     const from = (sequence - c.rcvNxt) | 0
     const size = length + (bit(flags, SYN) ? 1 : 0) + (bit(flags, FIN) ? 1 : 0)
-    if (size === 0) return window > 0 ? from >= 0 && from < window : from === 0
+    // Who has filled the window speaks from its edge on, which the table forgets.
+    if (size === 0) return from >= 0 && from <= window
     // A window that is shut lets acknowledgements, resets and urgent pointers pass all the same; its text is cut off below.
     if (window === 0) return from === 0
     return from < window && from + size > 0

@@ -217,7 +217,7 @@ export class Output {
 
   /** A segment without data that says how far we are. */
   acknowledge(now: Instant): void {
-    this.emit(this.#c.sndNxt, 0, ACK, now)
+    this.emit(this.#bareSequence(), 0, ACK, now)
   }
 
   /** RFC 9293 §3.8.4: one that is answered, and tells nothing. */
@@ -227,7 +227,18 @@ export class Output {
 
   /** RFC 9293 §3.10.5. */
   reset(now: Instant): void {
-    this.emit(this.#c.sndNxt, 0, RST | ACK, now)
+    this.emit(this.#bareSequence(), 0, RST | ACK, now)
+  }
+
+  /**
+   * Where a segment without data stands: a peer takes none from beyond its window, where probes of a shut one lead, and where we are when it has shrunk.
+   * A window that is scaled is rounded, and seems to shrink by that much.
+   */
+  #bareSequence(): number {
+    const c = this.#c
+    const from = c.sndUna === c.iss ? c.base : c.sndUna
+    const beyond = (c.sndNxt - from - c.sndWnd) | 0
+    return beyond > 0 && (c.sndWnd === 0 || beyond >= 1 << c.sndScale) ? (from + c.sndWnd) | 0 : c.sndNxt
   }
 
   /** Our SYN, or the answer to the peer's. */

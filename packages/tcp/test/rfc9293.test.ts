@@ -76,6 +76,27 @@ test('§3.10.8: the user\'s timeout counts from the SYN on', async () => {
   await s.end()
 })
 
+test('§3.10.7.4, first: a window that is full up to its edge lets acknowledgements pass', async () => {
+  const s = new Script().established({ receiveBuffer: 4000, ...LEGACY })
+  s.write(100).expect('P. 1:101(100) ack 1')
+  // All that it may send is under way, and the first of it is lost.
+  s.receive('. 1001:4001(3000) ack 1').expect('. 101:101(0) ack 1')
+  s.receive('. 4001:4001(0) ack 101').silence()
+  assert.is(s.connection!.unacknowledged, 0)
+  await s.end()
+})
+
+test('MUST-34: what we say stays within the window of the peer, also when it shrinks or is probed', async () => {
+  const s = new Script().established({ ...LEGACY, win: 1460 })
+  s.write(5000).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461 win 0').after(300)
+  assert.equal(bare(s.sent()), ['. 1461:1462(1) ack 1'])
+  // A peer whose window is shut takes nothing behind it.
+  s.receive('P. 1:101(100) ack 1461 win 0').expect('. 1461:1461(0) ack 101')
+  s.read(100).connection!.abort()
+  s.expect('R. 1461:1461(0) ack 101')
+  await s.end()
+})
+
 test('MUST-66: a reset counts when the window is shut', async () => {
   const s = new Script().established({ receiveBuffer: 4000, ...LEGACY })
   for (let i = 0; i < 4; i++) s.receive(`. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1`)
@@ -84,6 +105,12 @@ test('MUST-66: a reset counts when the window is shut', async () => {
   s.receive('R 4001:4001(0)').silence()
   assert.equal(s.told(), ['readable', 'readable', 'readable', 'readable', 'closed ECONNRESET'])
   s.read(4000)
+  await s.end()
+})
+
+test('§3.8.6.2.2: a window that is not scaled does not open by what it cannot say', async () => {
+  const s = new Script().established(LEGACY)
+  for (let i = 0; i < 10; i++) s.receive(`P. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1`).expect(`. 1:1(0) ack ${1001 + i * 1000}`).read(1000).silence()
   await s.end()
 })
 
