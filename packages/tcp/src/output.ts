@@ -270,7 +270,11 @@ export class Output {
       c.layer.await(c)
       return false
     }
-    const blocks = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo) ? this.#sackBlocks() : 0
+    const selects = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo)
+    // What data leaves room for (RFC 9293 §3.7.1, MUST-16: options count). What cannot be said with it is said after it.
+    const fit = selects ? (size > 0 ? (c.mss - size - 4) >> 3 : 4) : 0
+    const blocks = fit > 0 ? this.#sackBlocks(fit) : 0
+    const unsaid = selects && blocks === 0 && c.mustAcknowledge
     const options = (c.timestamps ? TIMESTAMPS_SIZE : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
     const before = HEADER + options
     const packet = c.layer.buffers.alloc(size, route.headroom + before)
@@ -285,11 +289,12 @@ export class Output {
     if (size > c.mss) packet.segmentSize = c.mss
     if (!this.#send(packet, route, before + size)) return size === 0
     c.acknowledged()
+    c.mustAcknowledge = unsaid
     return true
   }
 
-  /** The blocks of a SACK option: what came twice first (RFC 2883 §4), then what waits for what is before it. */
-  #sackBlocks(): number {
+  /** At most `fit` blocks of a SACK option: what came twice first (RFC 2883 §4), then what waits for what is before it. */
+  #sackBlocks(fit: number): number {
     const c = this.#c
     const { blocks } = c.layer
     let count = c.incoming.outOfOrder > 0 ? c.incoming.sackBlocks(blocks, c.rcvNxt) : 0
@@ -301,7 +306,7 @@ export class Output {
       count = Math.min(count + 1, 4)
     }
     // RFC 2018 §3: with timestamps there is room for three.
-    return c.timestamps ? Math.min(count, 3) : count
+    return Math.min(count, c.timestamps ? 3 : 4, fit)
   }
 
   #send(packet: NetBuf, route: Route, length: number): boolean {

@@ -116,6 +116,18 @@ test('§3.8.6.2.2: a window that is not scaled does not open by what it cannot s
 
 // ---- segments ----
 
+test('MUST-16, RFC 6691 §2: selective acknowledgements do not make a segment larger than it may be', async () => {
+  const s = new Script().established()
+  s.receive('P. 101:201(100) ack 1').expect('. 1:1(0) ack 1 <sack 101:201>')
+  s.write(4344).expect('. 1:1449(1448) ack 1 <nosack>', '. 1449:2897(1448) ack 1 <nosack>', '. 2897:4345(1448) ack 1 <nosack>')
+  // What was to be said is said without data.
+  s.connection!.sink.readable = () => void s.write(2896)
+  s.receive('P. 1:51(50) ack 1')
+  s.expect('. 4345:5793(1448) ack 51 <nosack>', '. 5793:7241(1448) ack 51 <nosack>', '. 7241:7241(0) ack 51 <sack 101:201>')
+  s.receive('P. 51:101(50) ack 1').read(200)
+  await s.end()
+})
+
 test('MUST-14 to MUST-16: an MSS of 0 is none, one of 1 is not believed, one of 65535 is bounded by the way', async () => {
   for (const [mss, size] of [[0, 536], [1, 48], [65_535, 1460]] as const) {
     const s = new Script().established({ options: `mss ${mss}` })
