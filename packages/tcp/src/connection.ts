@@ -412,7 +412,7 @@ export class Connection implements TcpConnection, Flow {
     this.incoming.clear()
     if (this.state === 'CLOSED') return this.layer.forget(this)
     // RFC 2525 §2.17: who does not read what came, must not let the peer believe that it did.
-    if ((unread && !this.ended) || this.state === 'SYN-SENT') return this.abort()
+    if (unread || this.state === 'SYN-SENT') return this.abort()
     if (!this.ending) this.end()
     if ((this.state as TcpState) === 'FIN-WAIT-2') this.deadlines.set(deadline.finWait, this.layer.env.clock.now() + FIN_WAIT)
   }

@@ -152,6 +152,15 @@ test('MUST-1: a window of 65535 is no negative one', async () => {
 
 // ---- closing ----
 
+test('SHLD-3: who leaves with data unread resets, also when the peer has ended', async () => {
+  const s = new Script().established()
+  s.receive('FP. 1:101(100) ack 1').expect('. 1:1(0) ack 102')
+  s.connection!.close()
+  s.expect('R. 1:1(0) ack 102')
+  assert.is(s.stack.tcp.connections.length, 0)
+  await s.end()
+})
+
 test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
