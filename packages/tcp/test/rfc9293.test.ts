@@ -161,6 +161,18 @@ test('SHLD-3: who leaves with data unread resets, also when the peer has ended',
   await s.end()
 })
 
+test('MUST-13, §3.10.7.4: in TIME-WAIT an acknowledgement in its place is not answered, as the other side might be waiting too', async () => {
+  const s = new Script().established()
+  s.connection!.end()
+  s.expect('F. 1:1(0) ack 1').receive('F. 1:1(0) ack 1').expect('. 2:2(0) ack 2').receive('. 2:2(0) ack 2')
+  assert.is(s.stack.tcp.timeWaiting, 1)
+  for (let i = 0; i < 5; i++) s.receive('. 2:2(0) ack 2')
+  s.silence()
+  // The peer's FIN again, and data that nobody has a use for, are.
+  s.receive('F. 1:1(0) ack 1').expect('. 2:2(0) ack 2').receive('P. 2:12(10) ack 2').expect('. 2:2(0) ack 2')
+  await s.end()
+})
+
 test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
