@@ -31,6 +31,8 @@ const LEAST_MSS = { 4: 536, 6: 1220 } as const
 const MOST_MSS = 65_495
 /** The least that a way may leave for data, whatever is said of it (RFC 9293 §3.7.5). */
 const SMALLEST_MSS = 48
+/** How far behind the last number of a connection the next one begins at least: a window that is not scaled. */
+const PAST_WINDOW = 65_536
 /** Segments that are acknowledged at once when a connection begins, so that the peer's window grows as fast as it may. */
 const QUICK = 16
 
@@ -45,6 +47,8 @@ export interface ConnectionParts {
   readonly sendBuffer: number | undefined
   readonly now: Instant
   readonly iface: Interface | undefined
+  /** Where the numbers ended of a connection in TIME-WAIT of which it takes the place. */
+  readonly after: number | undefined
 }
 
 /** Who made a connection that nobody asked for. */
@@ -190,7 +194,10 @@ export class Connection implements TcpConnection, Flow {
     this.iface = parts.iface
     this.sink = parts.sink
     this.#route = parts.route
-    this.iss = this.sndUna = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
+    const { after } = parts
+    const iss = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
+    // RFC 9293 §3.6.1 (MAY-2): a connection that was fast may have left the clock behind.
+    this.iss = this.sndUna = after !== undefined && ((iss - after) | 0) <= 0 ? (after + PAST_WINDOW) | 0 : iss
     this.#tsOffset = layer.sequences.timestampOffset(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port)
     this.sndNxt = this.base = (this.iss + 1) | 0
     this.heardAt = this.sentAt = parts.now

@@ -173,6 +173,38 @@ test('MUST-13, §3.10.7.4: in TIME-WAIT an acknowledgement in its place is not a
   await s.end()
 })
 
+test('MAY-2: a SYN ends TIME-WAIT only where somebody listens', async () => {
+  const s = new Script().established()
+  s.connection!.end()
+  s.expect('F. 1:1(0) ack 1').receive('F. 1:1(0) ack 2').expect('. 2:2(0) ack 2')
+  s.after(2000).receive('S 1000:1000(0) win 65535 <mss 1460,sackOK,ts,wscale 7>').expect('. 2:2(0) ack 2')
+  assert.is(s.stack.tcp.timeWaiting, 1)
+  await s.end()
+})
+
+test('§3.6.1, MAY-2: the new connection begins behind the last number of the old one, however fast that was', async () => {
+  const s = new Script().established({ passive: true, ...LEGACY, win: 65_535 })
+  // A megabyte in no time: the clock of initial sequence numbers is left behind.
+  s.connection!.sink.writable = () => {}
+  for (let acked = 1; acked < 1_000_001;) {
+    s.write(Math.min(60_000, 1_000_000 - s.written))
+    const last = s.sent().at(-1)
+    acked = Number(/:(\d+)\(/.exec(last!)![1])
+    s.receive(`. 1:1(0) ack ${acked}`)
+  }
+  s.sent()
+  const { sndNxt } = s.connection as unknown as { sndNxt: number }
+  s.connection!.end()
+  s.sent()
+  s.receive('F. 1:1(0) ack 1000002').sent()
+  assert.is(s.stack.tcp.timeWaiting, 1)
+  s.receive('S 1000:1000(0) win 65535 <mss 1460>')
+  assert.match(s.sent()[0]!, /^S\. /)
+  const [next] = s.stack.tcp.connections as unknown as { iss: number }[]
+  assert.ok(((next!.iss - sndNxt) | 0) > 0)
+  await s.end()
+})
+
 test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
