@@ -439,7 +439,8 @@ export class Connection implements TcpConnection, Flow {
   get keepAlive(): TcpKeepAlive | undefined { return this.#keepAlive }
   set keepAlive(value: TcpKeepAlive | undefined) {
     this.#keepAlive = value
-    if (value === undefined) this.deadlines.clear(deadline.keepAlive)
+    // One that is over is in no roster.
+    if (value === undefined || this.place < 0) this.deadlines.clear(deadline.keepAlive)
     else this.deadlines.set(deadline.keepAlive, this.heardAt + value.idle)
   }
 

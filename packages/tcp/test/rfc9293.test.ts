@@ -205,6 +205,19 @@ test('§3.6.1, MAY-2: the new connection begins behind the last number of the ol
   await s.end()
 })
 
+test('MUST-24 to MUST-29: no keep-alive for who is gone', async () => {
+  const s = new Script().established()
+  s.receive('R 1:1(0)')
+  assert.equal(s.told(), ['closed ECONNRESET'])
+  s.connection!.keepAlive = { idle: 1000, interval: 1000, count: 1 }
+  assert.is(s.env.armed, 0)
+  s.after(10_000).silence()
+  assert.equal(s.told(), [])
+  await s.end()
+})
+
+// ---- retransmission ----
+
 test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
