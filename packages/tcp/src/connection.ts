@@ -468,6 +468,7 @@ export class Connection implements TcpConnection, Flow {
     this.state = next
     if (next === 'ESTABLISHED') {
       this.news.established = true
+      this.times.doubt()
       this.parent?.established(this)
       if (this.ending) this.go('close')
     } else if (next === 'TIME-WAIT') this.#wait()

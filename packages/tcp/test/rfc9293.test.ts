@@ -218,6 +218,14 @@ test('MUST-24 to MUST-29: no keep-alive for who is gone', async () => {
 
 // ---- retransmission ----
 
+test('RFC 6298 §5.7: whose SYN was sent again waits for 3 s when it knows no round trip', async () => {
+  const s = new Script().connect().expect('S 0:0(0)').after(1000).expect('S 0:0(0)').receive('S. 0:0(0) ack 1 win 65535 <mss 1460>').expect('. 1:1(0) ack 1')
+  s.write(100).expect('P. 1:101(100) ack 1').after(2900).silence().after(101).expect('P. 1:101(100) ack 1')
+  await s.end()
+})
+
+// ---- half-open connections ----
+
 test('§3.5.1 figure 9: an old SYN, twice: the reset that it brings forth leads back to LISTEN', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)').silence()
