@@ -200,8 +200,15 @@ export class Flight {
     this.lost += (sent.end - sent.start) | 0
   }
 
-  /** Takes all that the peer is not known to have for lost (RFC 6675 §5.1). */
+  /**
+   * Takes all that the peer is not known to have for lost (RFC 6675 §5.1). One that says to have the first, and does not acknowledge it, has dropped
+   * what it had: then nothing is known (RFC 2018 §8).
+   */
   loseAll(): void {
+    if (this.#count > 0 && this.at(0).sacked) {
+      for (let i = 0; i < this.#count; i++) this.at(i).sacked = false
+      this.sacked = 0
+    }
     for (let i = 0; i < this.#count; i++) this.lose(this.at(i))
   }
 
