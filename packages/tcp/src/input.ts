@@ -261,7 +261,7 @@ export class Input {
       const right = blocks[2 * i + 1]!
       // What was never sent is a lie.
       if (((right - left) | 0) <= 0 || ((right - c.sndNxt) | 0) > 0) continue
-      if (((right - acknowledgment) | 0) > 0) c.flight.sack(left, right)
+      if (((right - acknowledgment) | 0) > 0) c.flight.sack(left, right, c.mss)
       else if (i === 0) c.recovery.spurious()
     }
   }

@@ -43,6 +43,20 @@ test('RFC 2018 §3: blocks that lie change nothing', async () => {
   }
 })
 
+test('a peer that selects single bytes does not cut segments to pieces (CVE-2019-11478)', async () => {
+  const s = new Script().established({ rtt: 10 })
+  s.write(14_480)
+  assert.is(s.sent().length, 10)
+  s.after(10)
+  for (let at = 1451; at < 14_480; at += 8) s.receive(`. 1:1(0) ack 1 <sack ${at}:${at + 1} ${at + 2}:${at + 3} ${at + 4}:${at + 5}>`)
+  for (let ms = 0; ms < 1000; ms += 10) s.after(10)
+  const sent = s.sent()
+  assert.ok(sent.length < 30, `${sent.length} segments`)
+  s.receive('. 1:1(0) ack 14481')
+  assert.is(s.connection!.unacknowledged, 0)
+  await s.end()
+})
+
 test('RFC 8985 §7.2: no tail loss probe while something is selected: there are other means', async () => {
   const s = new Script().established({ rtt: 100 })
   s.write(4344)
