@@ -99,8 +99,9 @@ export class Input {
     // Both asked at once: the peer's answer to our SYN begins where its SYN did (RFC 9293 §3.5, figure 8, line 6).
     const crossed = c.state === 'SYN-RECEIVED' && segment.sequence === c.irs && (flags & (SYN | ACK | RST)) === (SYN | ACK)
     if (!crossed && !this.#isInWindow(segment)) {
-      // RFC 2883 §4: so that the peer knows what it sent in vain.
-      if (segment.length > 0 && ((segment.sequence - c.rcvNxt) | 0) < 0) c.repeated(segment.sequence, (segment.sequence + segment.length) | 0)
+      // RFC 2883 §4: so that the peer knows what it sent in vain; and no more than that.
+      const known = (c.rcvNxt - segment.sequence) | 0
+      if (segment.length > 0 && known > 0) c.repeated(segment.sequence, (segment.sequence + Math.min(segment.length, known)) | 0)
       ip.iface.drop(packet, c.layer.drops.window)
       // RFC 9293 §3.10.7.4: it is told how far we are; unless it is a reset. RFC 5961 §7: not more often than is good.
       if (!bit(flags, RST)) this.#challenge(now, segment.length > 0)

@@ -57,6 +57,14 @@ test('a peer that selects single bytes does not cut segments to pieces (CVE-2019
   await s.end()
 })
 
+test('RFC 2883 §4: of what is not there yet nothing is said', async () => {
+  const s = new Script().established({ receiveBuffer: 4000, options: 'mss 1460,sackOK' })
+  for (let i = 0; i < 4; i++) s.receive(`. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1`)
+  s.sent()
+  s.receive('. 3501:4501(1000) ack 1').expect('. 1:1(0) ack 4001 win 0 <sack 3501:4001>')
+  await s.end()
+})
+
 test('RFC 8985 §7.2: no tail loss probe while something is selected: there are other means', async () => {
   const s = new Script().established({ rtt: 100 })
   s.write(4344)
