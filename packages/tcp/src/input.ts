@@ -229,19 +229,29 @@ export class Input {
     // echo of an earlier one measures how long the acknowledgement was lost, and not the way.
     const last = told.again && c.timestamps && segment.hasTimestamps && ((segment.echo - c.timestamp(told.at)) | 0) >= 0
     if (told.at === told.at && (last || !told.again)) times.sample(now - told.at, now)
-    if (c.probing && ((una - c.probeEnd) | 0) >= 0) {
-      c.probing = false
-      // RFC 8985 §7.4.2: the probe arrived, and only once; so what it repeated had been lost.
-      if (c.probeRepeats && segment.blockCount === 0 && recovery.state === 'open') recovery.control.lost(flight.outstanding + advanced, now)
-    }
+    if (c.probing) this.#probed(segment, advanced, now)
     recovery.acknowledged(una, c.sndNxt, advanced, c.selective, limited, now)
     c.progressed(now)
     if (c.finSent && una === c.sndNxt) c.go('ACK of FIN')
   }
 
+  /** RFC 8985 §7.4.2: whether the probe of what had been sent repaired a loss is known when more is acknowledged, and it was not said to have come twice. */
+  #probed({ acknowledgment, blocks, blockCount, length, window, flags }: Segment, advanced: number, now: Instant): void {
+    const c = this.#c
+    const behind = (acknowledgment - c.probeEnd) | 0
+    if (behind < 0) return
+    const twice = blockCount > 0
+      ? ((blocks[1]! - acknowledgment) | 0) <= 0
+      : advanced === 0 && length === 0 && !bit(flags, FIN) && ((window << c.sndScale) | 0) === c.sndWnd
+    if (c.probeRepeats && !twice && behind === 0) return
+    c.probing = false
+    if (c.probeRepeats && !twice && c.recovery.state === 'open') c.recovery.control.lost(c.flight.outstanding + advanced, now)
+  }
+
   /** It acknowledges what was acknowledged before (RFC 5681 §2). */
   #repeated(segment: Segment, now: Instant): void {
     const c = this.#c
+    if (c.probing) this.#probed(segment, 0, now)
     if (segment.blockCount > 0 && c.selective) {
       c.flight.listen()
       this.#selective(segment)

@@ -78,6 +78,31 @@ test('RFC 8985 §7.2: no tail loss probe while something is selected: there are 
   await s.end()
 })
 
+test('RFC 8985 §7.4.2: an acknowledgement that was only late is no sign that the probe repaired a loss', async () => {
+  const window = (s: Script): number => (s.connection as unknown as { recovery: { control: { window: number } } }).recovery.control.window
+  const late = new Script().established({ rtt: 20 })
+  late.write(1448).expect('P. 1:1449(1448) ack 1').after(20).receive('. 1:1(0) ack 1449')
+  late.write(1448).expect('P. 1449:2897(1448) ack 1').after(170)
+  assert.equal(bare(late.sent()), ['. 1449:2897(1448) ack 1'])
+  const before = window(late)
+  // The first one's, and then the second one's.
+  late.receive('. 1:1(0) ack 2897').after(20).receive('. 1:1(0) ack 2897 <sack 1449:2897>')
+  late.write(1448).expect('P. 2897:4345(1448) ack 1').after(20).receive('. 1:1(0) ack 4345')
+  assert.ok(window(late) >= before, `${window(late)} of ${before}`)
+  await late.end()
+  // Where it was not acknowledged twice, it had been lost.
+  const lost = new Script().established({ rtt: 20 })
+  lost.write(1448).expect('P. 1:1449(1448) ack 1').after(20).receive('. 1:1(0) ack 1449')
+  lost.write(1448).expect('P. 1449:2897(1448) ack 1').after(170)
+  assert.equal(bare(lost.sent()), ['. 1449:2897(1448) ack 1'])
+  lost.after(20).receive('. 1:1(0) ack 2897')
+  lost.write(1448).expect('P. 2897:4345(1448) ack 1').after(20).receive('. 1:1(0) ack 4345')
+  assert.ok(window(lost) < before, `${window(lost)} of ${before}`)
+  await lost.end()
+})
+
+// ---- timestamps ----
+
 test('RFC 7323 §3.2: timestamps that stop: what comes without is taken', async () => {
   const s = new Script().established()
   s.receive('P. 1:101(100) ack 1 <nots>').expect('. 1:1(0) ack 101').read(100)
