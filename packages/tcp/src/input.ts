@@ -93,7 +93,8 @@ export class Input {
     const c = this.#c
     const { flags } = segment
     if (!this.#isTimely(segment, now)) {
-      c.mustAcknowledge = true
+      // RFC 5961 §7: it may be an answer to one of ours that is as old there.
+      this.#challenge(now, segment.length > 0)
       return ip.iface.drop(packet, c.layer.drops.old)
     }
     // Both asked at once: the peer's answer to our SYN begins where its SYN did (RFC 9293 §3.5, figure 8, line 6).
@@ -114,7 +115,8 @@ export class Input {
       return this.#challenge(now, false)
     }
     if (!bit(flags, ACK)) return ip.iface.drop(packet, c.layer.drops.noAck)
-    if (segment.hasTimestamps && c.timestamps && ((segment.sequence - c.lastAck) | 0) <= 0 && ((segment.timestamp - c.tsRecent) | 0) >= 0) {
+    // It passed R1, so it is not older than what was heard (RFC 7323 §4.3, §5.3 R3). A guess that acknowledges what was not sent does not set the clock.
+    if (segment.hasTimestamps && c.timestamps && ((segment.sequence - c.lastAck) | 0) <= 0 && ((segment.acknowledgment - c.sndNxt) | 0) <= 0) {
       c.tsRecent = segment.timestamp
       c.tsHeard = now
     }

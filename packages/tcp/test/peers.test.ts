@@ -103,6 +103,30 @@ test('RFC 8985 §7.4.2: an acknowledgement that was only late is no sign that th
 
 // ---- timestamps ----
 
+test('RFC 7323 §5.5: after 24 days without a word any timestamp is as good as new, and the next one is measured by it', async () => {
+  const s = new Script().established()
+  s.after(25 * DAY).receive('P. 1:101(100) ack 1 <ts 900:0>').expect('. 1:1(0) ack 101 <echo 900>')
+  s.receive('P. 101:201(100) ack 1 <ts 800:0>').expect('. 1:1(0) ack 101')
+  s.read(100)
+  await s.end()
+})
+
+test('RFC 5961 §7: what is of the past by its timestamp is not answered for ever: it might be an answer', async () => {
+  const s = new Script().established()
+  s.after(100).receive('P. 1:101(100) ack 1').expect('. 1:1(0) ack 101').read(100)
+  for (let i = 0; i < 100; i++) s.receive('. 101:101(0) ack 1 <ts 900:0>')
+  assert.is(s.sent().length, 10)
+  await s.end()
+})
+
+test('RFC 5961 §5.2, RFC 7323 §5.3: who cannot tell what we sent, does not set the clock', async () => {
+  const s = new Script().established()
+  s.receive('. 1:1(0) ack 100000 <ts 2000000000:0>')
+  s.sent()
+  s.after(10).receive('P. 1:101(100) ack 1').expect('. 1:1(0) ack 101').read(100)
+  await s.end()
+})
+
 test('RFC 7323 §3.2: timestamps that stop: what comes without is taken', async () => {
   const s = new Script().established()
   s.receive('P. 1:101(100) ack 1 <nots>').expect('. 1:1(0) ack 101').read(100)
