@@ -340,7 +340,8 @@ export class Input {
       return
     }
     if (ends) c.finAt = (start + segment.length) | 0
-    if (c.finAt !== undefined && c.finAt === c.rcvNxt) this.#fin()
+    // A peer may have sent more behind its end: that is no reason never to see it.
+    if (c.finAt !== undefined && ((c.rcvNxt - c.finAt) | 0) >= 0) this.#fin()
   }
 
   #append(packet: NetBuf, length: number): void {

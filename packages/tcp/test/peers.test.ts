@@ -135,6 +135,15 @@ test('RFC 7323 §3.2: timestamps that stop: what comes without is taken', async 
 
 // ---- ends ----
 
+test('data behind its own end does not keep a peer from ending', async () => {
+  const s = new Script().established()
+  s.receive('F. 101:101(0) ack 1').receive('P. 51:201(150) ack 1').receive('P. 1:51(50) ack 1')
+  assert.ok(s.told().includes('ended'))
+  assert.is(s.connection!.state, 'CLOSE-WAIT')
+  s.read()
+  await s.end()
+})
+
 test('a FIN with data beyond the window: what fits is taken, and the end is not', async () => {
   const s = new Script().established({ receiveBuffer: 4000, ...LEGACY })
   s.receive('F. 1:5001(5000) ack 1').expect('. 1:1(0) ack 4001 win 0')
