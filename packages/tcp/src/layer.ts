@@ -71,6 +71,7 @@ export class TcpLayer implements Tcp, Transport {
   /** The one record that every segment is read into. */
   readonly #segment = new Segment()
   readonly #withdraw: (() => void)[]
+  #stopped = false
 
   constructor(env: Env, ip: Ip, options: Settings<typeof tcpOptions>) {
     const { netif } = ip
@@ -116,6 +117,7 @@ export class TcpLayer implements Tcp, Transport {
 
   /** Resets what there is, tells its owners, and gives everything back. */
   stop(): void {
+    this.#stopped = true
     for (const listener of [...this.#listeners]) listener.close()
     for (const connection of [...this.#connections.members]) {
       connection.output.reset(this.env.clock.now())
@@ -128,9 +130,15 @@ export class TcpLayer implements Tcp, Transport {
     for (const withdraw of this.#withdraw) withdraw()
   }
 
+  /** Owners are told while it stops, and may begin anew. */
+  #mustRun(): void {
+    if (this.#stopped) throw failure('ECANCELED', 'the stack was stopped: nothing begins on it any more')
+  }
+
   // ---- beginning ----
 
   connect(to: Address, port: number, sink: TcpSink, options: TcpConnectOptions = {}): TcpConnection {
+    this.#mustRun()
     checkPort(port, 1)
     const { source, iface, hopLimit, trafficClass, sourcePort = 0 } = options
     checkPort(sourcePort, 0)
@@ -182,6 +190,7 @@ export class TcpLayer implements Tcp, Transport {
 
   listen(binding: TcpBinding, acceptable: () => void): TcpListener {
     const { address, iface } = binding
+    this.#mustRun()
     checkPort(binding.port, 0)
     if (this.#listeners.length >= this.options.maxListeners) {
       throw failure('ENOBUFS', `${this.options.maxListeners} ports are listened on: close some, or raise tcp({ maxListeners })`)
