@@ -322,7 +322,9 @@ export class Connection implements TcpConnection, Flow {
     // While it may send much as it is, the next acknowledgement is soon enough.
     if (((this.rcvAdv - this.rcvNxt) | 0) > half) return
     const gain = (this.rcvNxt + Math.min(this.space, most) - this.rcvAdv) | 0
-    if (gain >= Math.min(2 * this.fullSize, half)) this.output.acknowledge(this.layer.env.clock.now())
+    if (gain < Math.min(2 * this.fullSize, half)) return
+    this.mustAcknowledge = true
+    this.output.acknowledge(this.layer.env.clock.now())
   }
 
   #receives(): boolean {
@@ -616,6 +618,7 @@ export class Connection implements TcpConnection, Flow {
       }
     }
     this.output.push(now)
+    if (this.mustAcknowledge || this.unsaid > 0) this.output.acknowledge(now)
     if (this.#wants && this.outgoing.room > 0) {
       this.#wants = false
       this.news.writable = true

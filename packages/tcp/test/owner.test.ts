@@ -106,6 +106,40 @@ test('an owner that never reads holds a window, and no more', async () => {
   await s.end()
 })
 
+test('without buffers nothing is lost for good: what was to be acknowledged, sent or ended follows', async () => {
+  const s = new Script({ quota: 16_384 }).established({ options: 'mss 1460' })
+  const hold = (): (() => void) => {
+    const held = []
+    for (;;) {
+      const packet = s.stack.netif.buffers.alloc(64)
+      if (packet === undefined) break
+      held.push(packet)
+    }
+    return () => held.forEach((packet) => packet.unref())
+  }
+  // A segment's own buffer is there already when the rest is not.
+  const { sink } = s.connection!
+  let release = (): void => {}
+  s.connection!.sink = { ...sink, readable: () => { release = hold() } }
+  s.receive('P. 1:101(100) ack 1').silence()
+  release()
+  s.after(20).expect('. 1:1(0) ack 101').read(100)
+  s.connection!.sink = sink
+  release = hold()
+  assert.is(s.connection!.write(new Uint8Array(100)), 0)
+  assert.equal(s.told(), [])
+  release()
+  s.after(20)
+  assert.equal(s.told(), ['writable'])
+  s.write(100).expect('P. 1:101(100) ack 101').receive('. 101:101(0) ack 101')
+  release = hold()
+  s.connection!.end()
+  s.silence()
+  release()
+  s.after(20).expect('F. 101:101(0) ack 101')
+  await s.end()
+})
+
 /** A stack with nobody else. */
 function alone() {
   const env = virtual({ seed: 3 })
