@@ -1,5 +1,6 @@
 /** The requirements of RFC 9293 by their numbers (appendix B), where no other script is named for them. */
 
+import { address, finish, sum } from '@favonius/inet'
 import { suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { Script } from './script.ts'
@@ -254,10 +255,152 @@ test('§3.5.1 figure 11: what is sent to a peer that has begun anew is reset', a
 
 test('MUST-46: nobody is asked for a connection at an address that is many\'s or nobody\'s', async () => {
   const s = new Script()
-  const { address } = await import('@favonius/inet')
   for (const to of ['255.255.255.255', '192.0.2.255', '224.0.0.1', '0.0.0.0']) assert.throws(() => s.stack.tcp.connect(address(to), 80, s.sink), undefined, to)
   assert.is(s.stack.tcp.connections.length, 0)
   s.silence()
+  await s.end()
+})
+
+test('MUST-48, MUST-49, SHLD-22: time to live and traffic class are its owner\'s, from the SYN on and whenever it changes them', async () => {
+  const s = new Script()
+  s.connect({ hopLimit: 5, trafficClass: 0x28 }).expect('S 0:0(0)')
+  assert.equal([s.packet[1], s.packet[8]], [0x28, 5])
+  s.receive('S. 0:0(0) ack 1 win 65535 <mss 1460>').expect('. 1:1(0) ack 1')
+  assert.equal([s.packet[1], s.packet[8]], [0x28, 5])
+  s.connection!.hopLimit = 77
+  s.connection!.trafficClass = 0x50
+  s.write(10).expect('P. 1:11(10) ack 1')
+  assert.equal([s.packet[1], s.packet[8]], [0x50, 77])
+  await s.end()
+})
+
+test('MUST-57, MUST-63: what comes from who is nobody or many, or goes to many, is dropped without a word', async () => {
+  const s = new Script().listen()
+  s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)')
+  for (const [source, destination] of [
+    [[224, 0, 0, 5], [192, 0, 2, 1]], [[255, 255, 255, 255], [192, 0, 2, 1]], [[192, 0, 2, 255], [192, 0, 2, 1]], [[0, 0, 0, 0], [192, 0, 2, 1]],
+    [[192, 0, 2, 2], [192, 0, 2, 255]], [[192, 0, 2, 2], [255, 255, 255, 255]], [[192, 0, 2, 2], [224, 0, 0, 1]],
+  ] as const) {
+    const packet = new Uint8Array(40)
+    const dv = new DataView(packet.buffer)
+    packet.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, ...source, ...destination, 0x13, 0x88, 4242 >> 8, 4242 & 255, 0, 0, 0, 9, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff])
+    dv.setUint16(10, finish(sum(packet, 0, 20, 0)))
+    dv.setUint16(36, finish(sum(packet, 12, 28, 6 + 20)))
+    s.raw(packet)
+    s.silence()
+  }
+  assert.is(s.stack.tcp.connections.length, 0)
+  await s.end()
+})
+
+test('MUST-3: what does not sum up is dropped', async () => {
+  const s = new Script().listen()
+  s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)')
+  const packet = new Uint8Array(40)
+  packet.set([0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1, 0x13, 0x88, 4242 >> 8, 4242 & 255, 0, 0, 0, 9, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0x12, 0x34])
+  new DataView(packet.buffer).setUint16(10, finish(sum(packet, 0, 20, 0)))
+  s.raw(packet).silence()
+  assert.is(s.drops()['tcp: bad checksum'], 1)
+  await s.end()
+})
+
+// ---- what the way says ----
+
+test('MUST-54 to MUST-56, SHLD-25, RFC 5927 §5.2: a connection that works outlives what routers say; its owner hears of it when it does not', async () => {
+  for (const [type, code] of [[3, 0], [3, 1], [3, 2], [3, 3], [3, 5], [11, 0], [11, 1], [12, 0]] as const) {
+    const s = new Script({ tcp: { retryCount: 2 } }).established()
+    s.write(100).expect('P. 1:101(100) ack 1').icmp(type, code, 1)
+    assert.is(s.connection!.state, 'ESTABLISHED')
+    s.after(10_000)
+    s.sent()
+    const [end] = s.told()
+    assert.ok(end!.startsWith('closed E') && end !== 'closed ETIMEDOUT', `${type}/${code}: ${end}`)
+    await s.end()
+  }
+  // Source Quench is nothing at all (RFC 6633).
+  const s = new Script({ tcp: { retryCount: 2 } }).established()
+  s.write(100).expect('P. 1:101(100) ack 1').icmp(4, 0, 1).after(10_000)
+  s.sent()
+  assert.equal(s.told(), ['closed ETIMEDOUT'])
+  await s.end()
+})
+
+test('RFC 5927 §4.1: words about what is not under way are nobody\'s', async () => {
+  const s = new Script().connect().expect('S 0:0(0)').icmp(3, 3, 5).icmp(3, 3, 4_000_000_000)
+  assert.is(s.connection!.state, 'SYN-SENT')
+  s.icmp(3, 3, 0)
+  assert.equal(s.told(), ['closed ECONNREFUSED'])
+  await s.end()
+})
+
+test('RFC 5927 §7.2: no word makes segments smaller than what every host must take', async () => {
+  for (const mtu of [0, 68, 296]) {
+    const s = new Script().established(LEGACY)
+    s.write(1460).expect('P. 1:1461(1460) ack 1').icmp(3, 4, 1, mtu).after(1)
+    const [first] = s.sent()
+    assert.ok(Number(/\((\d+)\)/.exec(first!)![1]) >= 536, first)
+    await s.end()
+  }
+})
+
+// ---- resets ----
+
+test('SHLD-2: a reset may have data', async () => {
+  const s = new Script().established()
+  s.receive('R 1:31(30)')
+  assert.equal(s.told(), ['closed ECONNRESET'])
+  await s.end()
+})
+
+test('MUST-11, §3.10.7.4: a handshake that was not asked for ends without a word, one that was asked for is refused', async () => {
+  const s = new Script().connect().expect('S 0:0(0)').receive('S 0:0(0) win 65535 <mss 1460>').expect('S. 0:0(0) ack 1').receive('R 1:1(0)')
+  assert.equal(s.told(), ['closed ECONNREFUSED'])
+  await s.end()
+  const t = new Script().listen()
+  t.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('R 1:1(0)')
+  assert.equal(t.told(), [])
+  assert.is(t.listener!.waiting, 0)
+  await t.end()
+})
+
+test('§3.10.7.4, fifth: an acknowledgement of something else does not end a handshake', async () => {
+  const s = new Script().listen()
+  s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1').receive('. 1:1(0) ack 2').expect('R 2:2(0)').receive('. 1:1(0) ack 0').expect('R 0:0(0)')
+  assert.is(s.listener!.waiting, 0)
+  s.receive('. 1:1(0) ack 1')
+  assert.is(s.listener!.waiting, 1)
+  await s.end()
+})
+
+test('MUST-42, MUST-41: many connections of one listener are under way at once', async () => {
+  const s = new Script().listen()
+  s.receive('S 0:0(0) win 65535').expect('S. 0:0(0) ack 1')
+  s.connect({ sourcePort: 4243 }).expect('S 0:0(0)')
+  assert.is(s.stack.tcp.connections.length, 2)
+  await s.end()
+})
+
+// ---- acknowledgements ----
+
+test('MUST-58, MUST-59: what came together is acknowledged together', async () => {
+  const s = new Script().established()
+  s.receive('. 1001:2001(1000) ack 1').receive('. 2001:3001(1000) ack 1')
+  s.sent()
+  s.receive('. 1:1001(1000) ack 1').expect('. 1:1(0) ack 3001').silence().read(3000)
+  await s.end()
+})
+
+test('SHLD-12, MUST-25: keep-alives are not there unless asked for', async () => {
+  const s = new Script().established()
+  s.after(10 * 86_400_000).silence()
+  assert.is(s.connection!.state, 'ESTABLISHED')
+  assert.is(s.env.armed, 0)
+  await s.end()
+})
+
+test('MUST-61, MUST-60: the last of what there is is pushed, and nothing waits for a push', async () => {
+  const s = new Script().established(LEGACY)
+  s.write(1500).expect('. 1:1461(1460) ack 1').receive('. 1:1(0) ack 1461').expect('P. 1461:1501(40) ack 1')
   await s.end()
 })
 
