@@ -31,6 +31,8 @@ const LEAST_MSS = { 4: 536, 6: 1220 } as const
 const MOST_MSS = 65_495
 /** The least that a way may leave for data, whatever is said of it (RFC 9293 §3.7.5). */
 const SMALLEST_MSS = 48
+/** How far behind the last number of a connection the next one begins at least: a window that is not scaled. */
+const PAST_WINDOW = 65_536
 /** Segments that are acknowledged at once when a connection begins, so that the peer's window grows as fast as it may. */
 const QUICK = 16
 
@@ -45,6 +47,8 @@ export interface ConnectionParts {
   readonly sendBuffer: number | undefined
   readonly now: Instant
   readonly iface: Interface | undefined
+  /** Where the numbers ended of a connection in TIME-WAIT of which it takes the place. */
+  readonly after: number | undefined
 }
 
 /** Who made a connection that nobody asked for. */
@@ -150,8 +154,9 @@ export class Connection implements TcpConnection, Flow {
   quick = QUICK
   /** An acknowledgement must go out now. */
   mustAcknowledge = false
-  /** Retransmissions of the first segment in flight. */
+  /** Retransmissions of the first segment in flight, or probes of a window that is shut; and when it was probed last. */
   #retries = 0
+  #askedAt: Instant = -Infinity
   /** When a segment was heard last, and when one was sent that begins something. */
   heardAt: Instant
   sentAt: Instant
@@ -189,7 +194,10 @@ export class Connection implements TcpConnection, Flow {
     this.iface = parts.iface
     this.sink = parts.sink
     this.#route = parts.route
-    this.iss = this.sndUna = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
+    const { after } = parts
+    const iss = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
+    // RFC 9293 §3.6.1 (MAY-2): a connection that was fast may have left the clock behind.
+    this.iss = this.sndUna = after !== undefined && ((iss - after) | 0) <= 0 ? (after + PAST_WINDOW) | 0 : iss
     this.#tsOffset = layer.sequences.timestampOffset
     this.sndNxt = this.base = (this.iss + 1) | 0
     this.heardAt = this.sentAt = parts.now
@@ -215,6 +223,7 @@ export class Connection implements TcpConnection, Flow {
     this.flight.push(this.iss, this.sndNxt, now)
     this.output.syn(now)
     this.deadlines.set(deadline.retransmit, now + this.times.rto)
+    if (this.#userTimeout > 0) this.deadlines.set(deadline.userTimeout, now + this.#userTimeout)
   }
 
   synchronize(segment: Segment, now: Instant): void {
@@ -307,11 +316,15 @@ export class Connection implements TcpConnection, Flow {
   /** Its owner took something: the peer is told when that opens the window by much. */
   #consumed(): void {
     if (!this.#receives()) return
-    const half = this.incoming.limit >> 1
+    // What a window can say: without scaling less than there is room for.
+    const most = 0xffff << (this.scales ? this.rcvScale : 0)
+    const half = Math.min(this.incoming.limit, most) >> 1
     // While it may send much as it is, the next acknowledgement is soon enough.
     if (((this.rcvAdv - this.rcvNxt) | 0) > half) return
-    const gain = (this.rcvNxt + this.space - this.rcvAdv) | 0
-    if (gain >= Math.min(2 * this.fullSize, half)) this.output.acknowledge(this.layer.env.clock.now())
+    const gain = (this.rcvNxt + Math.min(this.space, most) - this.rcvAdv) | 0
+    if (gain < Math.min(2 * this.fullSize, half)) return
+    this.mustAcknowledge = true
+    this.output.acknowledge(this.layer.env.clock.now())
   }
 
   #receives(): boolean {
@@ -408,7 +421,7 @@ export class Connection implements TcpConnection, Flow {
     this.incoming.clear()
     if (this.state === 'CLOSED') return this.layer.forget(this)
     // RFC 2525 §2.17: who does not read what came, must not let the peer believe that it did.
-    if ((unread && !this.ended) || this.state === 'SYN-SENT') return this.abort()
+    if (unread || this.state === 'SYN-SENT') return this.abort()
     if (!this.ending) this.end()
     if ((this.state as TcpState) === 'FIN-WAIT-2') this.deadlines.set(deadline.finWait, this.layer.env.clock.now() + FIN_WAIT)
   }
@@ -428,7 +441,8 @@ export class Connection implements TcpConnection, Flow {
   get keepAlive(): TcpKeepAlive | undefined { return this.#keepAlive }
   set keepAlive(value: TcpKeepAlive | undefined) {
     this.#keepAlive = value
-    if (value === undefined) this.deadlines.clear(deadline.keepAlive)
+    // One that is over is in no roster.
+    if (value === undefined || this.place < 0) this.deadlines.clear(deadline.keepAlive)
     else this.deadlines.set(deadline.keepAlive, this.heardAt + value.idle)
   }
 
@@ -456,6 +470,7 @@ export class Connection implements TcpConnection, Flow {
     this.state = next
     if (next === 'ESTABLISHED') {
       this.news.established = true
+      this.times.doubt()
       this.parent?.established(this)
       if (this.ending) this.go('close')
     } else if (next === 'TIME-WAIT') this.#wait()
@@ -582,10 +597,10 @@ export class Connection implements TcpConnection, Flow {
       this.output.push(now)
     }
     if (deadlines.take(deadline.probe, now)) this.#probe(now)
-    if (deadlines.take(deadline.persist, now)) this.output.persist(now)
+    if (deadlines.take(deadline.persist, now)) this.#persist(now)
     if (deadlines.take(deadline.retransmit, now)) this.#retransmit(now)
     if (deadlines.take(deadline.keepAlive, now)) this.#alive(now)
-    if (deadlines.take(deadline.userTimeout, now) && this.outgoing.length > 0) this.#timedOut('it did not acknowledge data within the user timeout')
+    if (deadlines.take(deadline.userTimeout, now) && this.outgoing.length + this.flight.count > 0) this.#timedOut('it did not acknowledge data within the user timeout')
     if (deadlines.take(deadline.finWait, now)) this.finish(undefined)
     this.tell()
   }
@@ -603,6 +618,7 @@ export class Connection implements TcpConnection, Flow {
       }
     }
     this.output.push(now)
+    if (this.mustAcknowledge || this.unsaid > 0) this.output.acknowledge(now)
     if (this.#wants && this.outgoing.room > 0) {
       this.#wants = false
       this.news.writable = true
@@ -618,6 +634,17 @@ export class Connection implements TcpConnection, Flow {
     this.probeEnd = end
     this.probeRepeats = end === before
     this.deadlines.set(deadline.retransmit, now + this.times.rto)
+  }
+
+  /** RFC 9293 §3.8.6.1: a window may be shut for as long as the peer answers; but who has left does not wait for ever (RFC 6429 §3). */
+  #persist(now: Instant): void {
+    if (this.sndWnd === 0) {
+      if (this.heardAt >= this.#askedAt && !this.orphan) this.#retries = 0
+      if (++this.#retries > this.layer.options.retryCount) return this.#timedOut('its window stays shut')
+      this.#askedAt = now
+      if (this.#userTimeout > 0 && this.deadlines.at(deadline.userTimeout) === Infinity) this.deadlines.set(deadline.userTimeout, now + this.#userTimeout)
+    }
+    this.output.persist(now)
   }
 
   /** RFC 6298 §5.4 to §5.7. */

@@ -127,18 +127,27 @@ export class Flight {
     sent.start = una
   }
 
-  /** The peer has `left` up to `right` (RFC 2018 §3). */
-  sack(left: number, right: number): void {
+  /**
+   * The peer has `left` up to `right` (RFC 2018 §3). What it has of a segment that was split on its way is a whole number of segments of `mss`
+   * bytes; or all but a FIN. What it says to have beside these does not count: it would be for the peer to cut segments to pieces (CVE-2019-11478).
+   */
+  sack(left: number, right: number, mss: number): void {
     for (let i = this.#from(left); i < this.#count; i++) {
       const sent = this.at(i)
       if (((sent.start - right) | 0) >= 0) return
       if (sent.sacked) continue
-      if (((sent.start - left) | 0) < 0) {
-        // It covers the end of a segment, as of a large one that was split on its way.
-        this.#split(i, left)
+      const before = Math.ceil(Math.max(0, (left - sent.start) | 0) / mss) * mss
+      if (before > 0) {
+        if (before < ((sent.end - sent.start) | 0)) this.#split(i, (sent.start + before) | 0)
         continue
       }
-      if (((sent.end - right) | 0) > 0) this.#split(i, right)
+      const behind = (sent.end - right) | 0
+      if (behind > 0) {
+        const known = (right - sent.start) | 0
+        const whole = behind === 1 ? known : known - known % mss
+        if (whole === 0) return
+        this.#split(i, (sent.start + whole) | 0)
+      }
       const size = (sent.end - sent.start) | 0
       sent.sacked = true
       this.sacked += size
@@ -164,7 +173,7 @@ export class Flight {
 
   /** Makes two of segment `i`, the second one from `middle` on. */
   #split(i: number, middle: number): void {
-    const { end, at, again, lost } = this.at(i)
+    const { end, at, again, sacked, lost } = this.at(i)
     this.outstanding -= (end - middle) | 0
     this.push(middle, end, at)
     // It went to the end of the ring, and moves to its place.
@@ -172,6 +181,7 @@ export class Flight {
     for (let n = this.#count - 1; n > i + 1; n--) this.#put(n, this.at(n - 1))
     this.#put(i + 1, made)
     made.again = again
+    made.sacked = sacked
     made.lost = lost
     this.at(i).end = middle
   }
@@ -200,8 +210,15 @@ export class Flight {
     this.lost += (sent.end - sent.start) | 0
   }
 
-  /** Takes all that the peer is not known to have for lost (RFC 6675 §5.1). */
+  /**
+   * Takes all that the peer is not known to have for lost (RFC 6675 §5.1). One that says to have the first, and does not acknowledge it, has dropped
+   * what it had: then nothing is known (RFC 2018 §8).
+   */
   loseAll(): void {
+    if (this.#count > 0 && this.at(0).sacked) {
+      for (let i = 0; i < this.#count; i++) this.at(i).sacked = false
+      this.sacked = 0
+    }
     for (let i = 0; i < this.#count; i++) this.lose(this.at(i))
   }
 

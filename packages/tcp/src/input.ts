@@ -95,25 +95,30 @@ export class Input {
     const c = this.#c
     const { flags } = segment
     if (!this.#isTimely(segment, now)) {
-      c.mustAcknowledge = true
+      // RFC 5961 §7: it may be an answer to one of ours that is as old there.
+      this.#challenge(now, segment.length > 0)
       return ip.iface.drop(packet, c.layer.drops.old)
     }
-    if (!this.#isInWindow(segment)) {
-      // RFC 2883 §4: so that the peer knows what it sent in vain.
-      if (segment.length > 0 && ((segment.sequence - c.rcvNxt) | 0) < 0) c.repeated(segment.sequence, (segment.sequence + segment.length) | 0)
+    // Both asked at once: the peer's answer to our SYN begins where its SYN did (RFC 9293 §3.5, figure 8, line 6).
+    const crossed = c.state === 'SYN-RECEIVED' && segment.sequence === c.irs && (flags & (SYN | ACK | RST)) === (SYN | ACK)
+    if (!crossed && !this.#isInWindow(segment)) {
+      // RFC 2883 §4: so that the peer knows what it sent in vain; and no more than that.
+      const known = (c.rcvNxt - segment.sequence) | 0
+      if (segment.length > 0 && known > 0) c.repeated(segment.sequence, (segment.sequence + Math.min(segment.length, known)) | 0)
       ip.iface.drop(packet, c.layer.drops.window)
       // RFC 9293 §3.10.7.4: it is told how far we are; unless it is a reset. RFC 5961 §7: not more often than is good.
       if (!bit(flags, RST)) this.#challenge(now, segment.length > 0)
       return
     }
     if (bit(flags, RST)) return this.#reset(segment, packet, ip, now)
-    if (bit(flags, SYN)) {
+    if (bit(flags, SYN) && !crossed) {
       // RFC 5961 §4.2: the peer, if it has begun anew, answers this with a reset that is in its place.
       ip.iface.drop(packet, c.layer.drops.syn)
       return this.#challenge(now, false)
     }
     if (!bit(flags, ACK)) return ip.iface.drop(packet, c.layer.drops.noAck)
-    if (segment.hasTimestamps && c.timestamps && ((segment.sequence - c.lastAck) | 0) <= 0 && ((segment.timestamp - c.tsRecent) | 0) >= 0) {
+    // It passed R1, so it is not older than what was heard (RFC 7323 §4.3, §5.3 R3). A guess that acknowledges what was not sent does not set the clock.
+    if (segment.hasTimestamps && c.timestamps && ((segment.sequence - c.lastAck) | 0) <= 0 && ((segment.acknowledgment - c.sndNxt) | 0) <= 0) {
       c.tsRecent = segment.timestamp
       c.tsHeard = now
     }
@@ -140,7 +145,8 @@ export class Input {
     const window = (c.rcvAdv - c.rcvNxt) | 0
     const from = (sequence - c.rcvNxt) | 0
     const size = length + (bit(flags, SYN) ? 1 : 0) + (bit(flags, FIN) ? 1 : 0)
-    if (size === 0) return window > 0 ? from >= 0 && from < window : from === 0
+    // Who has filled the window speaks from its edge on, which the table forgets.
+    if (size === 0) return from >= 0 && from <= window
     // A window that is shut lets acknowledgements, resets and urgent pointers pass all the same; its text is cut off below.
     if (window === 0) return from === 0
     return from < window && from + size > 0
@@ -227,19 +233,29 @@ export class Input {
     // echo of an earlier one measures how long the acknowledgement was lost, and not the way.
     const last = told.again && c.timestamps && segment.hasTimestamps && ((segment.echo - c.timestamp(told.at)) | 0) >= 0
     if (told.at === told.at && (last || !told.again)) times.sample(now - told.at, now)
-    if (c.probing && ((una - c.probeEnd) | 0) >= 0) {
-      c.probing = false
-      // RFC 8985 §7.4.2: the probe arrived, and only once; so what it repeated had been lost.
-      if (c.probeRepeats && segment.blockCount === 0 && recovery.state === 'open') recovery.control.lost(flight.outstanding + advanced, now)
-    }
+    if (c.probing) this.#probed(segment, advanced, now)
     recovery.acknowledged(una, c.sndNxt, advanced, c.selective, limited, now)
     c.progressed(now)
     if (c.finSent && una === c.sndNxt) c.go('ACK of FIN')
   }
 
+  /** RFC 8985 §7.4.2: whether the probe of what had been sent repaired a loss is known when more is acknowledged, and it was not said to have come twice. */
+  #probed({ acknowledgment, blocks, blockCount, length, window, flags }: Segment, advanced: number, now: Instant): void {
+    const c = this.#c
+    const behind = (acknowledgment - c.probeEnd) | 0
+    if (behind < 0) return
+    const twice = blockCount > 0
+      ? ((blocks[1]! - acknowledgment) | 0) <= 0
+      : advanced === 0 && length === 0 && !bit(flags, FIN) && ((window << c.sndScale) | 0) === c.sndWnd
+    if (c.probeRepeats && !twice && behind === 0) return
+    c.probing = false
+    if (c.probeRepeats && !twice && c.recovery.state === 'open') c.recovery.control.lost(c.flight.outstanding + advanced, now)
+  }
+
   /** It acknowledges what was acknowledged before (RFC 5681 §2). */
   #repeated(segment: Segment, now: Instant): void {
     const c = this.#c
+    if (c.probing) this.#probed(segment, 0, now)
     if (segment.blockCount > 0 && c.selective) {
       c.flight.listen()
       this.#selective(segment)
@@ -260,7 +276,7 @@ export class Input {
       const right = blocks[2 * i + 1]!
       // What was never sent is a lie.
       if (((right - left) | 0) <= 0 || ((right - c.sndNxt) | 0) > 0) continue
-      if (((right - acknowledgment) | 0) > 0) c.flight.sack(left, right)
+      if (((right - acknowledgment) | 0) > 0) c.flight.sack(left, right, c.mss)
       else if (i === 0) c.recovery.spurious()
     }
   }
@@ -326,7 +342,8 @@ export class Input {
       return
     }
     if (ends) c.finAt = (start + segment.length) | 0
-    if (c.finAt !== undefined && c.finAt === c.rcvNxt) this.#fin()
+    // A peer may have sent more behind its end: that is no reason never to see it.
+    if (c.finAt !== undefined && ((c.rcvNxt - c.finAt) | 0) >= 0) this.#fin()
   }
 
   #append(packet: NetBuf, length: number): void {

@@ -71,6 +71,7 @@ export class TcpLayer implements Tcp, Transport {
   /** The one record that every segment is read into. */
   readonly #segment = new Segment()
   readonly #withdraw: (() => void)[]
+  #stopped = false
 
   constructor(env: Env, ip: Ip, options: Settings<typeof tcpOptions>) {
     const { netif } = ip
@@ -116,6 +117,7 @@ export class TcpLayer implements Tcp, Transport {
 
   /** Resets what there is, tells its owners, and gives everything back. */
   stop(): void {
+    this.#stopped = true
     for (const listener of [...this.#listeners]) listener.close()
     for (const connection of [...this.#connections.members]) {
       connection.output.reset(this.env.clock.now())
@@ -128,9 +130,15 @@ export class TcpLayer implements Tcp, Transport {
     for (const withdraw of this.#withdraw) withdraw()
   }
 
+  /** Owners are told while it stops, and may begin anew. */
+  #mustRun(): void {
+    if (this.#stopped) throw failure('ECANCELED', 'the stack was stopped: nothing begins on it any more')
+  }
+
   // ---- beginning ----
 
   connect(to: Address, port: number, sink: TcpSink, options: TcpConnectOptions = {}): TcpConnection {
+    this.#mustRun()
     checkPort(port, 1)
     const { source, iface, hopLimit, trafficClass, sourcePort = 0 } = options
     checkPort(sourcePort, 0)
@@ -149,7 +157,7 @@ export class TcpLayer implements Tcp, Transport {
     const old = this.#flows.find(local.ip, local.port, remote.ip, port)
     if (old instanceof TimeWait) this.#forgetWait(old)
     else if (old !== undefined) throw failure('EADDRINUSE', `there is a connection from port ${local.port} to ${to} port ${port} already`)
-    const connection = this.#make(local, remote, route, sink, options)
+    const connection = this.#make(local, remote, route, sink, options, old?.sndNxt)
     const { noDelay, keepAlive, userTimeout, priority } = options
     connection.noDelay = noDelay ?? false
     connection.priority = priority ?? 0
@@ -161,10 +169,10 @@ export class TcpLayer implements Tcp, Transport {
     return connection
   }
 
-  #make(local: TcpEndpoint, remote: TcpEndpoint, route: Route, sink: TcpSink, options: Pick<TcpConnectOptions, 'receiveBuffer' | 'sendBuffer' | 'iface'>): Connection {
+  #make(local: TcpEndpoint, remote: TcpEndpoint, route: Route, sink: TcpSink, options: Pick<TcpConnectOptions, 'receiveBuffer' | 'sendBuffer' | 'iface'>, after: number | undefined): Connection {
     const receiveBuffer = options.receiveBuffer ?? this.options.receiveBuffer
     const now = this.env.clock.now()
-    const connection = new Connection(this, { local, remote, route, sink, receiveBuffer, sendBuffer: options.sendBuffer, now, iface: options.iface })
+    const connection = new Connection(this, { local, remote, route, sink, receiveBuffer, sendBuffer: options.sendBuffer, now, iface: options.iface, after })
     this.#connections.add(connection)
     this.#flows.add(connection)
     return connection
@@ -182,6 +190,7 @@ export class TcpLayer implements Tcp, Transport {
 
   listen(binding: TcpBinding, acceptable: () => void): TcpListener {
     const { address, iface } = binding
+    this.#mustRun()
     checkPort(binding.port, 0)
     if (this.#listeners.length >= this.options.maxListeners) {
       throw failure('ENOBUFS', `${this.options.maxListeners} ports are listened on: close some, or raise tcp({ maxListeners })`)
@@ -212,8 +221,8 @@ export class TcpLayer implements Tcp, Transport {
     this.#listeners.splice(this.#listeners.indexOf(listener), 1)
   }
 
-  /** A connection that somebody asks us for; undefined when there is no room, or no way back. */
-  welcome(segment: Segment, ip: IpInfo, binding: TcpBinding): Connection | undefined {
+  /** A connection that somebody asks us for, in the place of one whose numbers ended at `after`; undefined when there is no room, or no way back. */
+  welcome(segment: Segment, ip: IpInfo, binding: TcpBinding, after: number | undefined): Connection | undefined {
     if (this.#connections.size >= this.options.maxConnections) return undefined
     const { layer, iface, source, destination } = ip
     const only = binding.iface ?? (source.zone !== 0 ? iface : undefined)
@@ -221,7 +230,7 @@ export class TcpLayer implements Tcp, Transport {
     if (route === undefined) return undefined
     const local = { ip: copyAddress(destination), port: segment.destinationPort }
     const remote = { ip: copyAddress(source), port: segment.sourcePort }
-    const connection = this.#make(local, remote, route, nobody, { ...binding, iface: only })
+    const connection = this.#make(local, remote, route, nobody, { ...binding, iface: only }, after)
     const now = this.env.clock.now()
     connection.synchronize(segment, now)
     connection.open('SYN', now)
@@ -338,18 +347,20 @@ export class TcpLayer implements Tcp, Transport {
     if (readSegment(dv, offset, offset + length, total, segment) !== undefined) return iface.drop(packet, drops.malformed)
     packet.transport = offset
     const flow = this.#flows.find(ip.destination, segment.destinationPort, ip.source, segment.sourcePort)
-    if (flow !== undefined && !(flow instanceof TimeWait && this.#gives(flow, segment))) return flow.arrive(segment, packet, ip)
-    this.#unknown(segment, packet, ip)
+    if (flow === undefined) return this.#unknown(segment, packet, ip)
+    if (!(flow instanceof TimeWait && this.#gives(flow, segment, ip))) return flow.arrive(segment, packet, ip)
+    this.#unknown(segment, packet, ip, flow.sndNxt)
   }
 
-  #gives(waiting: TimeWait, segment: Segment): boolean {
-    if (!waiting.gives(segment)) return false
+  /** RFC 9293 §3.6.1 (MAY-2): only where somebody listens. Elsewhere any SYN would end the wait. */
+  #gives(waiting: TimeWait, segment: Segment, ip: IpInfo): boolean {
+    if (!waiting.gives(segment) || this.#listenerOf(segment.destinationPort, ip) === undefined) return false
     this.#forgetWait(waiting)
     return true
   }
 
   /** RFC 9293 §3.10.7.1, §3.10.7.2: it belongs to no connection. */
-  #unknown(segment: Segment, packet: NetBuf, ip: IpInfo): void {
+  #unknown(segment: Segment, packet: NetBuf, ip: IpInfo, after?: number): void {
     const { iface } = ip
     const { drops } = this
     const { flags, destinationPort, sourcePort } = segment
@@ -357,7 +368,7 @@ export class TcpLayer implements Tcp, Transport {
     if (destinationPort === 0 || sourcePort === 0) return iface.drop(packet, drops.port)
     const listener = this.#listenerOf(destinationPort, ip)
     if (listener !== undefined && (flags & (SYN | ACK)) === SYN) {
-      if (!listener.knock(segment, ip)) return iface.drop(packet, drops.full)
+      if (!listener.knock(segment, ip, after)) return iface.drop(packet, drops.full)
       return packet.unref()
     }
     this.refuse(segment, ip)

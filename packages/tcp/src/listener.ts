@@ -60,13 +60,13 @@ export class Listener implements TcpListener, Parent {
 
   // ---- handshakes ----
 
-  /** A SYN. False when there is no room for what it asks. */
-  knock(segment: Segment, ip: IpInfo): boolean {
+  /** A SYN; in the place of a connection whose numbers ended at `after`. False when there is no room for what it asks. */
+  knock(segment: Segment, ip: IpInfo, after?: number): boolean {
     // Who would have to wait is not let in (RFC 9293 has no word for it; it sends its SYN again).
     if (!this.admits()) return false
     const { synBacklog } = this.#layer.options
     if (this.#opening.length >= synBacklog) this.#opening[0]!.finish(undefined)
-    const connection = this.#layer.welcome(segment, ip, this.#binding)
+    const connection = this.#layer.welcome(segment, ip, this.#binding, after)
     if (connection === undefined) return false
     connection.parent = this
     this.#opening.push(connection)

@@ -217,7 +217,7 @@ export class Output {
 
   /** A segment without data that says how far we are. */
   acknowledge(now: Instant): void {
-    this.emit(this.#c.sndNxt, 0, ACK, now)
+    this.emit(this.#bareSequence(), 0, ACK, now)
   }
 
   /** RFC 9293 §3.8.4: one that is answered, and tells nothing. */
@@ -227,7 +227,18 @@ export class Output {
 
   /** RFC 9293 §3.10.5. */
   reset(now: Instant): void {
-    this.emit(this.#c.sndNxt, 0, RST | ACK, now)
+    this.emit(this.#bareSequence(), 0, RST | ACK, now)
+  }
+
+  /**
+   * Where a segment without data stands: a peer takes none from beyond its window, where probes of a shut one lead, and where we are when it has shrunk.
+   * A window that is scaled is rounded, and seems to shrink by that much.
+   */
+  #bareSequence(): number {
+    const c = this.#c
+    const from = c.sndUna === c.iss ? c.base : c.sndUna
+    const beyond = (c.sndNxt - from - c.sndWnd) | 0
+    return beyond > 0 && (c.sndWnd === 0 || beyond >= 1 << c.sndScale) ? (from + c.sndWnd) | 0 : c.sndNxt
   }
 
   /** Our SYN, or the answer to the peer's. */
@@ -259,9 +270,11 @@ export class Output {
       c.layer.await(c)
       return false
     }
-    const known = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo) ? this.#sackBlocks() : 0
-    // Data has a whole segment's room; what of the blocks does not fit beside it goes by itself (RFC 9293 §3.7.1: options are no part of the MSS).
-    const blocks = size === 0 ? known : Math.max(0, Math.min(known, (c.mss - size - 4) >> 3))
+    const selects = c.selective && (c.incoming.outOfOrder > 0 || c.repeatedFrom !== c.repeatedTo)
+    // What data leaves room for (RFC 9293 §3.7.1, MUST-16: options count). What cannot be said with it is said after it.
+    const fit = selects ? (size > 0 ? (c.mss - size - 4) >> 3 : 4) : 0
+    const blocks = fit > 0 ? this.#sackBlocks(fit) : 0
+    const unsaid = selects && blocks === 0 && c.mustAcknowledge
     const options = (c.timestamps ? TIMESTAMPS_SIZE : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
     const before = HEADER + options
     const packet = c.layer.buffers.alloc(size, route.headroom + before)
@@ -275,12 +288,13 @@ export class Output {
     if (blocks > 0) writeSack(dv, to, c.layer.blocks, blocks)
     if (size > c.mss) packet.segmentSize = c.mss
     if (!this.#send(packet, route, before + size)) return size === 0
-    if (blocks === known) c.acknowledged()
+    c.acknowledged()
+    c.mustAcknowledge = unsaid
     return true
   }
 
-  /** The blocks of a SACK option: what came twice first (RFC 2883 §4), then what waits for what is before it. */
-  #sackBlocks(): number {
+  /** At most `fit` blocks of a SACK option: what came twice first (RFC 2883 §4), then what waits for what is before it. */
+  #sackBlocks(fit: number): number {
     const c = this.#c
     const { blocks } = c.layer
     let count = c.incoming.outOfOrder > 0 ? c.incoming.sackBlocks(blocks, c.rcvNxt) : 0
@@ -292,7 +306,7 @@ export class Output {
       count = Math.min(count + 1, 4)
     }
     // RFC 2018 §3: with timestamps there is room for three.
-    return c.timestamps ? Math.min(count, 3) : count
+    return Math.min(count, c.timestamps ? 3 : 4, fit)
   }
 
   #send(packet: NetBuf, route: Route, length: number): boolean {

@@ -7,6 +7,8 @@ const ALPHA = 1 / 8
 const BETA = 1 / 4
 /** RFC 6298 §2.2: how many deviations the timeout is above the mean. */
 const K = 4
+/** RFC 6298 §5.7. */
+const DOUBT = 3000
 /** Milliseconds that the minimum remembers at least; at most twice as many. */
 const HALF = 5000
 
@@ -89,6 +91,11 @@ export class RoundTrip {
   /** The timeout of the estimate again, not backed off: new data was acknowledged, or the timer had expired in vain (RFC 5682 §4). */
   restore(): void {
     this.rto = this.smoothed < 0 ? this.#initial : Math.min(this.smoothed + Math.max(this.#least, K * this.variance), this.#most)
+  }
+
+  /** The handshake is over. Without a sample the SYN was sent again, and nobody knows which one was answered: it may be a long way (RFC 6298 §5.7). */
+  doubt(): void {
+    if (this.smoothed < 0) this.rto = Math.max(this.#initial, DOUBT)
   }
 
   /** Forgets all samples: the way is another one. */

@@ -16,7 +16,8 @@ export class TimeWait implements Flow {
   queued: Instant
   gone = false
   readonly #layer: TcpLayer
-  readonly #sndNxt: number
+  /** Where our sequence numbers ended. */
+  readonly sndNxt: number
   readonly #rcvNxt: number
   readonly #window: number
   readonly #timestamps: boolean
@@ -28,7 +29,7 @@ export class TimeWait implements Flow {
     this.remote = connection.remote
     this.queued = now
     this.expires = now + delay
-    this.#sndNxt = connection.sndNxt
+    this.sndNxt = connection.sndNxt
     this.#rcvNxt = connection.rcvNxt
     this.#window = (connection.rcvAdv - connection.rcvNxt) | 0
     this.#timestamps = connection.timestamps
@@ -48,7 +49,9 @@ export class TimeWait implements Flow {
     if ((flags & RST) !== 0) return ip.iface.drop(packet, this.#layer.drops.timeWait)
     // The peer did not hear our acknowledgement of its FIN, and the time begins anew.
     if ((flags & FIN) !== 0 && ((sequence + segment.length + 1 - this.#rcvNxt) | 0) === 0) this.#layer.waitAnew(this)
-    this.#layer.answer(this, this.#sndNxt, this.#rcvNxt, this.#window, ip)
+    // An acknowledgement in its place asks nothing. Were it answered, two that both wait would answer each other.
+    const asks = segment.length > 0 || (flags & (SYN | FIN)) !== 0 || sequence !== this.#rcvNxt
+    if (asks) this.#layer.answer(this, this.sndNxt, this.#rcvNxt, this.#window, ip)
     ip.iface.drop(packet, this.#layer.drops.timeWait)
   }
 

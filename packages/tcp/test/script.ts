@@ -93,6 +93,8 @@ export interface ScriptOptions {
   readonly tcp?: Parameters<typeof tcp>[0]
   readonly mtu?: number
   readonly seed?: number
+  /** Bytes of buffers that the stack may hold. */
+  readonly quota?: number
 }
 
 /** One stack of ours, and a peer that says what the script says. */
@@ -112,9 +114,9 @@ export class Script {
   #echo = 0
   #stamps = false
 
-  constructor({ tcp: settings, mtu = 1500, seed = 7 }: ScriptOptions = {}) {
+  constructor({ tcp: settings, mtu = 1500, seed = 7, quota }: ScriptOptions = {}) {
     this.env = virtual({ seed })
-    this.stack = compose(this.env, netbufIn(new Arena(), { debug: true }), bareIp(), ipv4(), tcp(settings))
+    this.stack = compose(this.env, netbufIn(new Arena(), { debug: true, ...(quota === undefined ? {} : { quota }) }), bareIp(), ipv4(), tcp(settings))
     this.#wire = new Wire(mtu)
     const iface = this.stack.netif.add(this.#wire)
     iface.up().catch(() => {})
@@ -263,12 +265,31 @@ export class Script {
     this.raw(packet)
   }
 
-  /** A packet arrives as it is. */
+  /** A packet arrives as it is; or not, when there is no buffer for it. */
   raw(packet: Uint8Array): this {
-    const frame = this.#wire.buffers!.alloc(packet.length, 64)!
+    const frame = this.#wire.buffers!.alloc(packet.length, 64)
+    if (frame === undefined) return this
     frame.write(packet)
     this.#wire.sink!.frame(frame)
     return this
+  }
+
+  /** An ICMP error arrives from a router, about a segment of ours that began with `sequence`. */
+  icmp(type: number, code: number, sequence: number, mtu = 0): this {
+    const packet = new Uint8Array(20 + 8 + 28)
+    const dv = new DataView(packet.buffer)
+    const router = address('192.0.2.254')
+    const header = { trafficClass: 0, identification: 1, dontFragment: true, moreFragments: false, fragmentOffset: 0, timeToLive: 64, options: new Uint8Array(0) }
+    writeIp({ ...header, totalLength: 1500, protocol: 6, source: address(US), destination: address(PEER) }, packet.subarray(28))
+    dv.setUint16(48, this.#ourPort)
+    dv.setUint16(50, this.#peerPort)
+    dv.setInt32(52, (this.#iss! + sequence) | 0)
+    dv.setUint8(20, type)
+    dv.setUint8(21, code)
+    dv.setUint16(26, mtu)
+    dv.setUint16(22, finish(sum(packet, 20, packet.length - 20, 0)))
+    writeIp({ ...header, totalLength: packet.length, protocol: 1, source: router, destination: address(US) }, packet)
+    return this.raw(packet)
   }
 
   // ---- what must be sent ----
@@ -294,8 +315,12 @@ export class Script {
     return this
   }
 
+  /** The packet that was looked at last, from its IP header on. */
+  packet = new Uint8Array(0)
+
   #read6(bytes: Uint8Array): Segment {
     const segment = this.#segment
+    this.packet = bytes
     const dv = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     assert.is(readSegment(dv, 20, bytes.length, bytes.length - 20, segment), undefined)
     assert.is(sum(bytes, 20, bytes.length - 20, pseudoSum(address(US), address(PEER), 6) + bytes.length - 20), 0xffff, 'the checksum is wrong')
