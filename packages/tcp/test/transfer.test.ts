@@ -23,6 +23,18 @@ test('NewReno does as well', async () => {
   for (let seed = 1; seed <= 4; seed++) await transfer({ seed, bytes: 200_000, latency: 10, rate: 2e7, loss: 0.02, reno: true })
 })
 
+test('whoever loses much takes no more than its share: what the peer holds beyond holes does not widen the window', async () => {
+  const [loss, latency, mss] = [0.05, 2, 1428]
+  // Mbit/s by the macroscopic model of AIMD (Mathis et al., 1997), which CUBIC follows on ways as short as this (RFC 9438 §4.3).
+  const share = 1.22 / Math.sqrt(loss) * mss * 8 / (2 * latency) / 1000
+  for (const reno of [false, true]) {
+    for (let seed = 1; seed <= 5; seed++) {
+      const { rate } = await transfer({ seed, bytes: 3_000_000, loss, latency, reno })
+      assert.ok(rate > share / 4 && rate < share * 1.25, `${rate.toFixed(1)} Mbit/s with seed ${seed}; its share is ${share.toFixed(1)}`)
+    }
+  }
+})
+
 test('throughput against loss and delay, as a table', async () => {
   const rows: string[] = []
   for (const latency of [0, 5, 50, 100]) {
