@@ -23,6 +23,15 @@ test('NewReno does as well', async () => {
   for (let seed = 1; seed <= 4; seed++) await transfer({ seed, bytes: 200_000, latency: 10, rate: 2e7, loss: 0.02, reno: true })
 })
 
+test('large segments are acknowledged as what they stand for: nobody waits for a second one', async () => {
+  for (const family of [4, 6] as const) {
+    // Slow start widens the window by two segments each 2 ms (RFC 3465 §2.3), and not each 100, which an acknowledgement may wait.
+    const { took, counters } = await transfer({ seed: 7, family, bytes: 2_000_000, latency: 1, offload: true })
+    assert.ok(took < 150, `${took} ms`)
+    assert.ok(counters[0]!['sent']! < 100, `${counters[0]!['sent']} segments`)
+  }
+})
+
 test('whoever loses much takes no more than its share: what the peer holds beyond holes does not widen the window', async () => {
   const [loss, latency, mss] = [0.05, 2, 1428]
   // Mbit/s by the macroscopic model of AIMD (Mathis et al., 1997), which CUBIC follows on ways as short as this (RFC 9438 §4.3).
