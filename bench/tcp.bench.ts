@@ -20,6 +20,20 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
 const idle: TcpSink = { readable() {}, writable() {}, ended() {}, closed() {} }
 
+/** Figures of one long stream. */
+interface Long {
+  /** Bits a second over its first tenth and over its last. */
+  readonly first: number
+  readonly last: number
+  /** Bytes that the heap grew by from the first tenth to the end, garbage collected. */
+  readonly grown: number
+}
+
+interface Ours extends Contender {
+  /** Sends so many bytes over one connection. */
+  long(bytes: number): Promise<Long>
+}
+
 /** What is measured: each answers with a figure a second, over about `ms`. */
 interface Contender {
   readonly name: string
@@ -32,8 +46,8 @@ interface Contender {
   close(): Promise<void>
 }
 
-async function ours(version: 4 | 6, mtu = 1500): Promise<Contender> {
-  const wire = new EthernetSegment(system, { mtu })
+async function ours(version: 4 | 6, offload = false): Promise<Ours> {
+  const wire = new EthernetSegment(system, { offload })
   const stacks = await Promise.all([1, 2].map(async (host) => {
     const stack = compose(system, ethernet(), ipv4(), ipv6(), tcp({ timeWaitDelay: 1500, maxTimeWait: 1000 }))
     const eth0 = stack.netif.add(wire.device())
@@ -66,7 +80,7 @@ async function ours(version: 4 | 6, mtu = 1500): Promise<Contender> {
     const connection: TcpConnection = a.tcp.connect(to, port, { ...idle, established: () => { Object.assign(connection, { sink: { ...idle, ...sink(connection) } }); resolve(connection) }, closed: reject })
   })
   return {
-    name: `favonius, IPv${version}${mtu === 1500 ? '' : `, MTU ${mtu}`}`,
+    name: `favonius, IPv${version}${offload ? ', large segments' : ''}`,
     async bulk(ms) {
       let received = 0
       const listener = listen(b, (connection) => ({ ...idle, readable: drain(connection, (bytes) => { received += bytes }) }))
@@ -83,6 +97,38 @@ async function ours(version: 4 | 6, mtu = 1500): Promise<Contender> {
       listener.close()
       for (let i = 0; i < 10; i++) await turn()
       return rate
+    },
+    async long(bytes) {
+      const collect = (globalThis as { gc?: () => void }).gc ?? (() => {})
+      const heap = (): number => {
+        collect()
+        const { heapUsed, arrayBuffers } = process.memoryUsage()
+        return heapUsed + arrayBuffers
+      }
+      let received = 0
+      const listener = listen(b, (connection) => ({ ...idle, readable: drain(connection, (size) => { received += size }) }))
+      const chunk = new Uint8Array(CHUNK).fill(0x5a)
+      let on = true
+      const fill = (connection: TcpConnection): void => { while (on && connection.write(chunk) === CHUNK); }
+      const connection = await connect((made) => ({ writable: () => fill(made) }))
+      const until = async (size: number): Promise<number> => {
+        const [from, began] = [received, performance.now()]
+        while (received < size) await turn()
+        return (received - from) * 8 / (performance.now() - began) * 1000
+      }
+      fill(connection)
+      // The first hundredth teaches the compiler, and opens the window.
+      await until(bytes / 100)
+      const first = await until(bytes / 10)
+      const before = heap()
+      await until(bytes * 0.9)
+      const last = await until(bytes)
+      const grown = heap() - before
+      on = false
+      connection.abort()
+      listener.close()
+      for (let i = 0; i < 10; i++) await turn()
+      return { first, last, grown }
     },
     async roundTrips(ms) {
       const byte = new Uint8Array(1)
@@ -217,4 +263,25 @@ for (const [what, unit, scale] of [['bulk', 'Gbit/s', 1e9], ['roundTrips', 'roun
     figure({ name: `favonius ÷ node:net, IPv${version}, ${what}`, value: median(rates[mine]!) / median(rates[theirs]!), unit: '×' })
   }
 }
-for (const contender of contenders) await contender.close()
+
+// Large segments over a capable link, beside the kernel's loopback, which has them too; and a stream that is long.
+const capable = [await ours(6, true), await ours(4, true)]
+for (const [i, one] of capable.entries()) {
+  const other = contenders[i + 2]!
+  const [mine, theirs]: [number[], number[]] = [[], []]
+  await one.bulk(ROUND / 4)
+  for (let round = 0; round < ROUNDS; round++) {
+    mine.push(await one.bulk(ROUND))
+    theirs.push(await other.bulk(ROUND))
+  }
+  figure({ name: `${one.name}, bulk`, value: median(mine) / 1e9, unit: 'Gbit/s', note: `of ${ROUNDS} rounds` })
+  figure({ name: `${one.name} ÷ ${other.name}, bulk`, value: median(mine) / median(theirs), unit: '×', note: 'must be 2' })
+}
+for (const one of [contenders[0] as Ours, capable[0]!]) {
+  const longs: Long[] = []
+  for (let round = 0; round < (smoke ? 1 : 3); round++) longs.push(await one.long(smoke ? 20e6 : 1e9))
+  const note = smoke ? undefined : 'median of 3'
+  figure({ name: `${one.name}, 1 GB: last tenth ÷ first tenth`, value: median(longs.map(({ first, last }) => last / first)), unit: '×', note: 'must be 0.9' })
+  figure({ name: `${one.name}, 1 GB: heap and buffers, growth`, value: median(longs.map(({ grown }) => grown)) / 1024, unit: 'KiB', note })
+}
+for (const contender of [...contenders, ...capable]) await contender.close()

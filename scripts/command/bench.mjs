@@ -60,16 +60,18 @@ async function measure(path, smoke) {
   const { code, output } = await run(process.execPath, ['--enable-source-maps', '--expose-gc', script],
     { env: smoke ? { BENCH_SMOKE: '1' } : {}, timeout: smoke ? 60_000 : 600_000 })
   const found = figures(output)
-  if (code !== 0 || found.length === 0) return `${path} ended with ${code}${found.length ? '' : ', and without a figure'}\n${output}`
+  const skipped = [...output.matchAll(/^(skipped: .+)$/gm)].map(([, why]) => why)
+  // Without a figure there must be a reason.
+  if (code !== 0 || (found.length === 0 && skipped.length === 0)) return `${path} ended with ${code}${found.length ? '' : ', and without a figure'}\n${output}`
 
   console.log(`\n${name} (${seconds(since)})`)
   const widest = Math.max(...found.map((one) => one.name.length))
   for (const { name: what, value, unit, note } of found) {
     console.log(`  ${what.padEnd(widest)}  ${round(value).padStart(8)} ${unit}${note ? `   ${note}` : ''}`)
   }
-  for (const [, why] of output.matchAll(/^(skipped: .+)$/gm)) console.log(`  ${why}`)
+  for (const why of skipped) console.log(`  ${why}`)
   // A smoke run proves that it runs; its figures mean nothing, and must not replace real ones.
-  if (!smoke) writeFileSync(join(results, `${name}.json`), `${JSON.stringify({ node: process.version, date: new Date().toISOString(), figures: found }, null, 2)}\n`)
+  if (!smoke && found.length > 0) writeFileSync(join(results, `${name}.json`), `${JSON.stringify({ node: process.version, date: new Date().toISOString(), figures: found }, null, 2)}\n`)
   return undefined
 }
 

@@ -2,11 +2,14 @@
 
 import type { NetBuf } from '@favonius/contract'
 
+/** Where UDP's header has its checksum. */
+const UDP_CHECKSUM = 6
+
 /** The checksum of a packet whose checksum is partial: its field holds the pseudo-header's sum, and is part of what is summed. */
 export function checksumOf(packet: NetBuf): number {
   const sum = packet.sum(packet.checksumStart)
-  // RFC 768: a computed zero is sent as all ones. The same is harmless for TCP and ICMP, whose sum is never zero.
-  return sum === 0xffff ? 0xffff : ~sum & 0xffff
+  // RFC 768: UDP sends a computed zero as all ones, since zero says that there is none. TCP and ICMP have no such rule, and who receives counts it as odd.
+  return sum === 0xffff && packet.checksumAt - packet.checksumStart === UDP_CHECKSUM ? 0xffff : ~sum & 0xffff
 }
 
 /** Finishes a partial checksum. */

@@ -160,6 +160,24 @@ test('groups are mapped, others resolved by family and medium, and a parked pack
   assert.is(buffers.live, 0)
 })
 
+test('a checksum that comes out as zero is all ones in UDP alone (RFC 768)', async () => {
+  const { netif, packet } = world()
+  const device = new TestDevice(false)
+  const iface = netif.add(device)
+  await iface.up()
+  netif.registerResolver(4, '*', { resolve: () => iface.address })
+  for (const [field, expected] of [[6, 0xffff], [16, 0]] as const) {
+    const p = packet('\0'.repeat(20))
+    p.dv.setUint16(p.offset, 0xfff0)
+    Object.assign(p, { checksum: 1, checksumStart: p.offset, checksumAt: p.offset + field })
+    p.dv.setUint16(p.checksumAt, 0x000f)
+    iface.output(p, peer)
+    const sent = device.sent.at(-1)!
+    assert.is(sent.dv.getUint16(sent.checksumAt), expected)
+  }
+  await netif.stop()
+})
+
 test('a partial checksum is finished for a device that does not', async () => {
   for (const offload of [false, true]) {
     const { netif, packet } = world()

@@ -7,6 +7,8 @@ import { BYTE_ORDER, blocks, options, padded } from './wire.ts'
 export type Direction = 'in' | 'out'
 
 const encoder = new TextEncoder()
+/** Where UDP's header has its checksum. */
+const UDP_CHECKSUM = 6
 
 /** An option's value: text, or numbers of 8, 32 or 64 bits (high word, low word). */
 type Value = string | readonly [bits: 8 | 32, value: number] | readonly [bits: 64, high: number, low: number]
@@ -119,8 +121,9 @@ export function enhancedPacket(
   packet.copyTo(data.subarray(Math.max(0, before)), Math.max(0, -before))
   const checksum = 28 + packet.checksumAt - from
   if (packet.checksum === 1 && checksum >= 28 && checksum + 2 <= 28 + captured) {
-    // RFC 768: a sum that comes out as zero is sent as all ones; in TCP and ICMPv6 the two mean the same.
-    dv.setUint16(checksum, ~packet.sum(packet.checksumStart) & 0xffff || 0xffff)
+    const sum = ~packet.sum(packet.checksumStart) & 0xffff
+    // RFC 768: UDP sends a sum that comes out as zero as all ones.
+    dv.setUint16(checksum, sum === 0 && packet.checksumAt - packet.checksumStart === UDP_CHECKSUM ? 0xffff : sum)
   }
   return u8
 }

@@ -102,6 +102,20 @@ test('a partial checksum is finished in the copy, and only there', () => {
   packet.unref()
 })
 
+test('a sum that comes out as zero is all ones in UDP alone (RFC 768)', () => {
+  for (const [field, expected] of [[6, 0xffff], [16, 0]] as const) {
+    const packet = pool.alloc(64)!
+    const bytes = new Uint8Array(20)
+    bytes.set([0xff, 0xf0], 0)
+    bytes[field + 1] = 0x0f
+    packet.write(bytes)
+    Object.assign(packet, { checksum: 1, checksumStart: packet.offset, checksumAt: packet.offset + field })
+    const [copy] = read(written((writer) => writer.packet(writer.addInterface('eth0', 1), 0, packet)))
+    assert.is((copy!.data[field]! << 8) | copy!.data[field + 1]!, expected)
+    packet.unref()
+  }
+})
+
 test('a snap length cuts the data, not the length', () => {
   const packet = pool.alloc(1000)!
   packet.add(1000)

@@ -47,11 +47,13 @@ export class Bridge {
   /**
    * What is on its way through is charged to `buffers`.
    *
-   * @throws RangeError for fewer than two segments, and for segments that are joined already: frames would go round for ever.
+   * @throws RangeError for fewer than two segments, and for segments that are joined already: frames would go round for ever. And for segments of
+   * which one has offload and another has not: what the one carries the other cannot.
    */
   constructor(env: Env, buffers: BufferPool, segments: readonly EthernetSegment[], { ageing = 300_000, stations = 1024 }: BridgeOptions = {}) {
     if (segments.length < 2) throw new RangeError('a bridge joins two segments or more')
     refuseLoop(segments)
+    refuseMixture(segments)
     this.#env = env
     this.#buffers = buffers
     this.#stations = new Stations(ageing, stations)
@@ -118,7 +120,7 @@ export class Bridge {
 
   #send(to: SegmentDevice, frame: NetBuf | undefined): void {
     if (frame === undefined) this.#counts.dropped++
-    else if (frame.total() > to.mtu + HEADER + TAG || !to.transmit(frame)) this.#drop(frame)
+    else if ((frame.segmentSize === 0 && frame.total() > to.mtu + HEADER + TAG) || !to.transmit(frame)) this.#drop(frame)
   }
 
   #drop(frame: NetBuf): void {
@@ -137,4 +139,10 @@ function refuseLoop(segments: readonly EthernetSegment[]): void {
       ? `a bridge can be on segment ${one.name} only once: its frames would go round for ever`
       : `segments ${one.name} and ${other.name} are joined already: with this bridge frames would go round for ever`)
   }
+}
+
+function refuseMixture(segments: readonly EthernetSegment[]): void {
+  const [one, other] = [segments.find(({ offload }) => offload), segments.find(({ offload }) => !offload)]
+  if (one === undefined || other === undefined) return
+  throw new RangeError(`segment ${one.name} has offload and segment ${other.name} has not: a bridge joins segments that are alike in that`)
 }

@@ -51,11 +51,12 @@ const by = (group: boolean, { address }: Port): string => (group ? ` by ${addres
 /** One Ethernet: a switch in memory. Made by `net.ethernet()`, or by hand over any `Env`, such as `system`. */
 export class EthernetSegment {
   readonly name: string
+  /** Its devices take partial checksums and large segments. */
+  readonly offload: boolean
   /** The segments to which a bridge joins it. */
   readonly neighbours = new Set<EthernetSegment>()
   readonly #env: Env
   readonly #mtu: number
-  readonly #offload: Offload
   readonly #way: WayOptions
   readonly #ports: Port[] = []
   readonly #timer: Timer
@@ -76,7 +77,7 @@ export class EthernetSegment {
     this.name = name
     this.#env = env
     this.#mtu = mtu
-    this.#offload = offload ? MEMORY : WIRE
+    this.offload = offload
     this.#way = way
     this.#timer = env.clock.timer((now) => this.#deliver(now))
     this.#launches = env.clock.timer((now) => this.#launch(now))
@@ -128,7 +129,7 @@ export class EthernetSegment {
   }
 
   #port(address: LinkAddress, way: WayOptions, beyond?: Beyond): Port {
-    return new Port(this.#env, { address, mtu: this.#mtu, offload: this.#offload, beyond, carry: this.#carry }, way)
+    return new Port(this.#env, { address, mtu: this.#mtu, offload: this.offload ? MEMORY : WIRE, beyond, carry: this.#carry }, way)
   }
 
   #join(port: Port): Port {
@@ -261,6 +262,13 @@ export class EthernetSegment {
       return undefined
     }
     for (let fragment: NetBuf | undefined = frame; fragment !== undefined; fragment = fragment.next) copy.write(fragment.view())
+    if (this.offload) {
+      const shift = copy.offset - frame.offset
+      copy.checksum = frame.checksum
+      copy.checksumStart = frame.checksumStart + shift
+      copy.checksumAt = frame.checksumAt + shift
+      copy.segmentSize = frame.segmentSize
+    }
     this.#put(copy, path, due)
     return copy
   }

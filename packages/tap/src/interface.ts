@@ -20,7 +20,7 @@ const IFF_TUN = 0x0001
 const IFF_TAP = 0x0002
 const IFF_NO_PI = 0x1000
 const IFF_VNET_HDR = 0x4000
-/** What we take from the kernel unfinished. TUN_F_TSO4 (2) and TUN_F_TSO6 (4) join it once the layers above take large segments. */
+/** What we take from the kernel unfinished: checksums, and large TCP segments of either family. */
 const TUN_F_CSUM = 1
 const TUN_F_TSO4 = 2
 const TUN_F_TSO6 = 4

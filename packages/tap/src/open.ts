@@ -18,7 +18,7 @@ export interface TapOptions {
   readonly mtu?: number
   /** Our own link address, not the host's: `02:00:5e:00:53:01`. Random and locally administered unless given. */
   readonly address?: string | LinkAddress
-  /** Leave checksums to whoever is at the end, in both directions. True unless given. */
+  /** Leave checksums, and the cutting of large TCP segments, to whoever is at the end, in both directions. True unless given. */
   readonly offload?: boolean
   /** Bring the host's side up, where this user may. True unless given. */
   readonly up?: boolean

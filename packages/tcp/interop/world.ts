@@ -50,18 +50,20 @@ const SERVER = `
 export interface WorldOptions {
   /** Share of frames that is lost, held back and repeated, each way. */
   readonly faults?: number
+  /** Milliseconds each way. */
+  readonly latency?: number
   /** Checksums and segmentation are left to the other end. */
   readonly offload?: boolean
   readonly pcap?: string
   readonly tcp?: Parameters<typeof tcp>[0]
 }
 
-export async function world({ faults = 0, offload = faults === 0, pcap, tcp: settings }: WorldOptions = {}) {
+export async function world({ faults = 0, latency = 0, offload = faults === 0, pcap, tcp: settings }: WorldOptions = {}) {
   const linux = makeNamespace()
   const stack = compose(system, netbufIn(new Arena(), { debug: true }), ethernet(), ipv4(), ipv4Pmtu(), ipv6(), ipv6Pmtu(), tcp(settings))
   const capture = pcap === undefined ? undefined : captureFile(stack.netif, system.clock, pcap)
   const tap = await openTap({ name: 'fav0', namespace: linux.name, offload })
-  const device: Device = faults === 0 ? tap : faulty(tap, system, { loss: faults, reorder: faults, duplicate: faults / 2 })
+  const device: Device = faults + latency === 0 ? tap : faulty(tap, system, { latency, loss: faults, reorder: faults, duplicate: faults / 2 })
   const eth0 = stack.netif.add(device, { name: 'eth0' })
   await linux.must('ip', 'addr', 'add', `${LINUX[4]}/24`, 'dev', 'fav0')
   await linux.must('ip', '-6', 'addr', 'add', `${LINUX[6]}/64`, 'dev', 'fav0', 'nodad')

@@ -348,7 +348,9 @@ export class Input {
 
   #append(packet: NetBuf, length: number): void {
     const c = this.#c
-    if (length > c.fullSize) c.fullSize = length
+    // A large segment stands for many, each as long as it says.
+    const size = packet.segmentSize > 0 ? Math.min(packet.segmentSize, length) : length
+    if (size > c.fullSize) c.fullSize = size
     c.incoming.append(packet)
     let moved = length
     if (c.incoming.outOfOrder > 0) {

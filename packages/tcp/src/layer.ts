@@ -15,7 +15,7 @@ import { Listener } from './listener.ts'
 import type { tcpOptions } from './options.ts'
 import { Roster } from './roster.ts'
 import { TimeWait } from './time-wait.ts'
-import { ACK, at, FIN, HEADER, readSegment, RST, Segment, SYN, writeHeader } from './wire.ts'
+import { ACK, at, FIN, HEADER, readSegment, RST, Segment, SYN, TIMESTAMPS_SIZE, writeHeader, writeTimestamps } from './wire.ts'
 
 /** RFC 6335 §6: the dynamic ports. */
 const FIRST_DYNAMIC = 49_152
@@ -400,18 +400,21 @@ export class TcpLayer implements Tcp, Transport {
   }
 
   /** An acknowledgement without a connection. */
-  answer({ local, remote }: TimeWait, sequence: number, acknowledgment: number, window: number, ip: IpInfo): void {
-    this.#bare(local.port, remote.port, sequence, acknowledgment, ACK, Math.min(window, 0xffff), ip)
+  answer(waiting: TimeWait, sequence: number, acknowledgment: number, window: number, ip: IpInfo): void {
+    this.#bare(waiting.local.port, waiting.remote.port, sequence, acknowledgment, ACK, window, ip, waiting.timestamps ? waiting : undefined)
   }
 
-  /** A segment without options or data, back to where one came from. */
-  #bare(from: number, to: number, sequence: number, acknowledgment: number, flags: number, window: number, { layer, iface, source, destination }: IpInfo): void {
+  /** A segment without data, back to where one came from. */
+  #bare(from: number, to: number, sequence: number, acknowledgment: number, flags: number, window: number, ip: IpInfo, stamps?: TimeWait): void {
+    const { layer, iface, source, destination } = ip
+    const size = HEADER + (stamps === undefined ? 0 : TIMESTAMPS_SIZE)
     const route = layer.route(source, { protocol: PROTOCOL_TCP, iface: source.zone !== 0 ? iface : undefined, source: destination })
-    const packet = route && this.buffers.alloc(HEADER, route.headroom)
+    const packet = route && this.buffers.alloc(size, route.headroom)
     if (route === undefined || packet === undefined) return
-    const start = packet.add(HEADER)
-    writeHeader(packet.dv, start, from, to, sequence, acknowledgment, HEADER, flags, window)
-    packet.dv.setUint16(start + at.checksum, fold(route.pseudo + HEADER))
+    const start = packet.add(size)
+    writeHeader(packet.dv, start, from, to, sequence, acknowledgment, size, flags, window)
+    if (stamps !== undefined) writeTimestamps(packet.dv, start + HEADER, (Math.floor(this.env.clock.now()) + stamps.tsOffset) | 0, stamps.tsRecent)
+    packet.dv.setUint16(start + at.checksum, fold(route.pseudo + size))
     packet.checksum = 1
     packet.checksumStart = start
     packet.checksumAt = start + at.checksum

@@ -156,13 +156,21 @@ export class Recovery {
 
   // ---- beginning and ending ----
 
+  /**
+   * What of the window was used. While holes are mended the peer holds ever more beyond them, which RFC 5681 §2 counts as in flight too: taken
+   * by itself it would widen the window with each loss (RFC 9438 §4.6 lets the window count, if it does not outgrow what is used).
+   */
+  get #used(): number {
+    return Math.min(this.#flight.outstanding, this.control.window)
+  }
+
   #begin(next: number, now: Instant): void {
     this.state = 'recovery'
     this.#point = next
     this.#delivered = this.#sent = 0
     this.#began = Math.max(this.#flight.outstanding, 1)
     this.#again = Number.NaN
-    this.control.lost(this.#flight.outstanding, now)
+    this.control.lost(this.#used, now)
   }
 
   #finish(): void {
@@ -195,7 +203,7 @@ export class Recovery {
     this.#duplicates = 0
     this.#point = next
     this.#again = Number.NaN
-    this.control.timedOut(this.#flight.outstanding, now)
+    this.control.timedOut(this.#used, now)
     this.state = 'loss'
     this.reorderDue = Infinity
   }

@@ -19,9 +19,12 @@ export class TimeWait implements Flow {
   /** Where our sequence numbers ended. */
   readonly sndNxt: number
   readonly #rcvNxt: number
+  /** As the header says it. */
   readonly #window: number
-  readonly #timestamps: boolean
-  readonly #tsRecent: number
+  /** RFC 7323 §3.2: every segment has timestamps once they were agreed on, to the last. Ours are milliseconds from `tsOffset` on. */
+  readonly timestamps: boolean
+  readonly tsOffset: number
+  readonly tsRecent: number
 
   constructor(connection: Connection, now: Instant, delay: number) {
     this.#layer = connection.layer
@@ -31,15 +34,16 @@ export class TimeWait implements Flow {
     this.expires = now + delay
     this.sndNxt = connection.sndNxt
     this.#rcvNxt = connection.rcvNxt
-    this.#window = (connection.rcvAdv - connection.rcvNxt) | 0
-    this.#timestamps = connection.timestamps
-    this.#tsRecent = connection.tsRecent
+    this.#window = ((connection.rcvAdv - connection.rcvNxt) | 0) >> (connection.scales ? connection.rcvScale : 0)
+    this.timestamps = connection.timestamps
+    this.tsOffset = connection.timestamp(0)
+    this.tsRecent = connection.tsRecent
   }
 
   /** Whether a SYN may begin a new connection in its place: it comes after all that the old one could have sent (RFC 6191 §2, RFC 9293 §3.10.7.4). */
   gives(segment: Segment): boolean {
     if ((segment.flags & (SYN | RST | ACK)) !== SYN) return false
-    if (this.#timestamps && segment.hasTimestamps) return ((segment.timestamp - this.#tsRecent) | 0) > 0
+    if (this.timestamps && segment.hasTimestamps) return ((segment.timestamp - this.tsRecent) | 0) > 0
     return ((segment.sequence - this.#rcvNxt) | 0) > 0
   }
 

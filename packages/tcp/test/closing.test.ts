@@ -164,6 +164,16 @@ test('RFC 1337 §3, RFC 6191: TIME-WAIT minds no reset, and gives way to a new c
   await s.end()
 })
 
+test('RFC 7323 §2.3, §3.2: what TIME-WAIT says of the FIN that came again has timestamps, and its window is scaled', async () => {
+  const s = new Script().established()
+  s.connection!.end()
+  s.expect('F. 1:1(0) ack 1').receive('F. 1:1(0) ack 2 <ts>').expect('. 2:2(0) ack 2 <ts>')
+  const first = s.stamp
+  s.after(25).receive('F. 1:1(0) ack 2 <ts>').expect('. 2:2(0) ack 2 win 32768 <ts>')
+  assert.is(s.stamp - first, 25)
+  await s.end()
+})
+
 test('CONFIG_NET_TCP_TIME_WAIT_DELAY=0 and the limit of those that wait', async () => {
   const s = new Script({ tcp: { timeWaitDelay: 0 } }).established()
   s.connection!.end()

@@ -24,6 +24,27 @@ test('NewReno does as well', async () => {
   for (let seed = 1; seed <= 4; seed++) await transfer({ seed, bytes: 200_000, latency: 10, rate: 2e7, loss: 0.02, reno: true })
 })
 
+test('large segments are acknowledged as what they stand for: nobody waits for a second one', async () => {
+  for (const family of [4, 6] as const) {
+    // Slow start widens the window by two segments each 2 ms (RFC 3465 §2.3), and not each 100, which an acknowledgement may wait.
+    const { took, counters } = await transfer({ seed: 7, family, bytes: 2_000_000, latency: 1, offload: true })
+    assert.ok(took < 150, `${took} ms`)
+    assert.ok(counters[0]!['sent']! < 100, `${counters[0]!['sent']} segments`)
+  }
+})
+
+test('whoever loses much takes no more than its share: what the peer holds beyond holes does not widen the window', async () => {
+  const [loss, latency, mss] = [0.05, 2, 1428]
+  // Mbit/s by the macroscopic model of AIMD (Mathis et al., 1997), which CUBIC follows on ways as short as this (RFC 9438 §4.3).
+  const share = 1.22 / Math.sqrt(loss) * mss * 8 / (2 * latency) / 1000
+  for (const reno of [false, true]) {
+    for (let seed = 1; seed <= 5; seed++) {
+      const { rate } = await transfer({ seed, bytes: 3_000_000, loss, latency, reno })
+      assert.ok(rate > share / 4 && rate < share * 1.25, `${rate.toFixed(1)} Mbit/s with seed ${seed}; its share is ${share.toFixed(1)}`)
+    }
+  }
+})
+
 test('throughput against loss and delay is what the README says', async () => {
   const losses = [0, 0.01, 0.03, 0.05, 0.1]
   const rows = [`round trip${losses.map((loss) => `${100 * loss} % lost`.padStart(11)).join('')}`]
