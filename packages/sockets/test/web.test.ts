@@ -63,8 +63,7 @@ const code = async (promise: Promise<unknown>): Promise<string> => {
 /** Everything that comes, as text. */
 async function all(readable: ReadableStream<Uint8Array>): Promise<string> {
   let text = ''
-  const decoder = new TextDecoder()
-  for await (const chunk of readable as unknown as AsyncIterable<Uint8Array>) text += decoder.decode(chunk, { stream: true })
+  for await (const chunk of readable as unknown as AsyncIterable<Uint8Array>) text += new TextDecoder().decode(chunk)
   return text
 }
 
