@@ -101,20 +101,38 @@ async function ours(version: 4 | 6, mtu = 1500): Promise<Contender> {
       return rate
     },
     async connections(ms) {
-      const listener = listen(b, (connection) => ({ ...idle, ended: () => connection.close() }))
+      /** A server that ends when the client has. */
+      class Server implements TcpSink {
+        readonly #connection: TcpConnection
+        constructor(connection: TcpConnection) { this.#connection = connection }
+        readable(): void {}
+        writable(): void {}
+        ended(): void { this.#connection.close() }
+        closed(): void {}
+      }
+      const listener = listen(b, (connection) => new Server(connection))
       let count = 0
       const began = performance.now()
       let done = (): void => {}
       const finished = new Promise<void>((resolve) => { done = resolve })
-      const next = (): void => {
-        if (performance.now() - began >= ms) return done()
-        const connection: TcpConnection = a.tcp.connect(to, port, {
-          ...idle,
-          established: () => connection.end(),
-          closed: (error) => { if (error) throw error; count++; next() },
-        })
+      /** A client that connects and ends, again and again. */
+      class Client implements TcpSink {
+        #connection!: TcpConnection
+        open(): void {
+          if (performance.now() - began >= ms) return done()
+          this.#connection = a.tcp.connect(to, port, this)
+        }
+        established(): void { this.#connection.end() }
+        readable(): void {}
+        writable(): void {}
+        ended(): void {}
+        closed(error?: Error): void {
+          if (error) throw error
+          count++
+          this.open()
+        }
       }
-      for (let i = 0; i < 8; i++) next()
+      for (let i = 0; i < 8; i++) new Client().open()
       await finished
       const rate = count / (performance.now() - began) * 1000
       for (let i = 0; i < 100; i++) await turn()

@@ -14,6 +14,8 @@ export interface Offload {
   readonly receiveChecksum: boolean
   /** Largest segment it splits itself, in bytes of IP packet; 0 when it splits none. */
   readonly segmentation: number
+  /** Holds a frame until its instant, `NetBuf.launch`, and sends others meanwhile. Not unless it says so. */
+  readonly launchTime?: boolean
 }
 
 /**

@@ -101,6 +101,8 @@ export interface NetBuf {
   checksumAt: number
   /** 0, or the payload bytes of each segment when this is one large segment for several packets. */
   segmentSize: number
+  /** The instant before which the device is not to send it, where the device can (`Offload.launchTime`); 0 for none. */
+  launch: Instant
   /** When it was received, or made. */
   timestamp: Instant
   /** When it passed the places of its way, written and read by who takes packets' times alone (`PacketTimer`). */

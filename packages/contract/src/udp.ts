@@ -1,6 +1,7 @@
 /** UDP as sockets see it. */
 
 import type { Address } from './address.ts'
+import type { Instant } from './env.ts'
 import type { IcmpError, IpInfo, Route } from './ip.ts'
 import type { Interface } from './netif.ts'
 import type { NetBuf } from './netbuf.ts'
@@ -64,8 +65,8 @@ export interface UdpSocket extends UdpBinding {
   reroute(): void
   /** The way to a peer, kept while it is true; undefined when there is none. */
   routeTo(peer: Peer): Route | undefined
-  /** Sends a copy of `data`. */
-  send(data: Uint8Array, peer: Peer): Sent
+  /** Sends a copy of `data`; not before `launch`, when given, where the device can wait for it. */
+  send(data: Uint8Array, peer: Peer, launch?: Instant): Sent
   /**
    * An empty buffer for a payload of up to `length` bytes to `peer`, with room for every header: fill it with `add`, then
    * `sendBuffer` it, or `unref` it. Undefined when there is no room or no route.

@@ -23,6 +23,7 @@ export function cut(buffers: BufferPool, packet: NetBuf, size: number, headroom:
     const at = piece.add(length)
     packet.copyTo(piece.u8.subarray(at, at + length), from)
     piece.priority = packet.priority
+    piece.launch = packet.launch
     pieces.push(piece)
   }
   return pieces

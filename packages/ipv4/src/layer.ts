@@ -180,7 +180,10 @@ export class Ipv4Layer implements Ipv4 {
     const stays = options.hopLimit === 0 && isMulticast(to)
     if (source === undefined || (stays && options.here)) return undefined
     return new Ipv4Route(this.#sending, {
-      ...way, source, destination,
+      iface: way.iface,
+      nextHop: way.nextHop,
+      source,
+      destination,
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
       trafficClass: options.trafficClass ?? 0,

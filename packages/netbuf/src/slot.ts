@@ -39,6 +39,7 @@ export class Slot implements NetBuf {
   checksumAt = 0
   segmentSize = 0
   /** NaN makes it a field for doubles from the first. */
+  launch: Instant = Number.NaN
   timestamp: Instant = Number.NaN
   /** Made once for a slot, by who takes times, and not begun anew with it: that is theirs too. */
   stages: Float64Array | undefined
@@ -76,6 +77,7 @@ export class Slot implements NetBuf {
     this.checksumStart = 0
     this.checksumAt = 0
     this.segmentSize = 0
+    this.launch = 0
     this.timestamp = 0
   }
 
@@ -254,6 +256,7 @@ export class Slot implements NetBuf {
     copy.checksumStart = this.checksumStart + shift
     copy.checksumAt = this.checksumAt + shift
     copy.segmentSize = this.segmentSize
+    copy.launch = this.launch
     copy.timestamp = this.timestamp
     if (this.stages !== undefined) (copy.stages ??= new Float64Array(this.stages.length)).set(this.stages)
     return copy

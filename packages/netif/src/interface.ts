@@ -427,7 +427,9 @@ export class NetworkInterface implements Interface {
       return false
     }
     const size = frame.total()
-    if (size > this.mtu + this.headroom + (this.l2.tagRoom ?? 0)) {
+    // One large segment is for the device to split.
+    const most = frame.segmentSize > 0 && this.offload.segmentation > this.mtu ? this.offload.segmentation : this.mtu
+    if (size > most + this.headroom + (this.l2.tagRoom ?? 0)) {
       this.drop(frame, drops.tooLong)
       return false
     }

@@ -1,4 +1,4 @@
-import type { BufferSource, Device, DeviceSink, Env, LinkAddress, NetBuf, Timer } from '@favonius/contract'
+import type { BufferSource, Device, DeviceSink, Env, LinkAddress, NetBuf, Offload, Timer } from '@favonius/contract'
 import { Impairments, type Faults } from './impairments.ts'
 import { lineOf, type Line, type LineOptions } from './line.ts'
 
@@ -28,6 +28,8 @@ export interface Path {
 export interface PortOptions {
   readonly address: LinkAddress
   readonly mtu: number
+  /** What the segment's devices need no software for. */
+  readonly offload: Offload
   /** Given for a port behind which there is more than one station. */
   readonly beyond?: Beyond | undefined
   readonly carry: (from: Port, frame: NetBuf) => boolean
@@ -39,7 +41,7 @@ const IN_FLIGHT = 1024
 /** One end of a segment. The segment does all the work: this is what it knows about the end. */
 export class Port implements SegmentDevice {
   readonly medium = 'ethernet'
-  readonly offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0 }
+  readonly offload: Offload
   readonly address: LinkAddress
   readonly mtu: number
   readonly faults: Impairments
@@ -65,9 +67,10 @@ export class Port implements SegmentDevice {
   /** It was told to wait, because too much of it was under way. */
   waits = false
 
-  constructor(env: Env, { address, mtu, beyond, carry }: PortOptions, way: WayOptions) {
+  constructor(env: Env, { address, mtu, offload, beyond, carry }: PortOptions, way: WayOptions) {
     this.address = address
     this.mtu = mtu
+    this.offload = offload
     this.faults = new Impairments(env.random, way)
     this.line = lineOf(way)
     this.limit = beyond === undefined ? IN_FLIGHT : Infinity

@@ -7,7 +7,7 @@
  * mode is a mirror port: it gets a copy of what is for others, just as it was sent.
  */
 
-import type { Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
+import type { Env, Instant, LinkAddress, NetBuf, Offload, Timer } from '@favonius/contract'
 import { linkAddress } from '@favonius/inet'
 import { Deliveries } from './deliveries.ts'
 import { checkWay, Port, type Beyond, type Path, type SegmentDevice, type WayOptions } from './port.ts'
@@ -20,7 +20,16 @@ import { checkWay, Port, type Beyond, type Path, type SegmentDevice, type WayOpt
 export interface SegmentOptions extends WayOptions {
   /** Largest payload in bytes, without the Ethernet header; 1500 unless given. */
   readonly mtu?: number
+  /**
+   * The devices take partial checksums and large segments, and hand them on as they are, as a pair of veth devices does: nothing leaves
+   * memory. False unless given, so that what passes is what a wire would carry. Not with `corrupt`, which sums are there to find.
+   */
+  readonly offload?: boolean
 }
+
+/** What software does for a device on a wire; and what need not be done where frames stay in memory. */
+const WIRE: Offload = { transmitChecksum: false, receiveChecksum: false, segmentation: 0, launchTime: true }
+const MEMORY: Offload = { transmitChecksum: true, receiveChecksum: true, segmentation: 65_535, launchTime: true }
 
 /**
  * Sees each frame as it enters the segment, whole, even when nobody gets it so. `faults` says what will happen to it, in words,
@@ -46,24 +55,31 @@ export class EthernetSegment {
   readonly neighbours = new Set<EthernetSegment>()
   readonly #env: Env
   readonly #mtu: number
+  readonly #offload: Offload
   readonly #way: WayOptions
   readonly #ports: Port[] = []
   readonly #timer: Timer
   readonly #taps: SegmentTap[] = []
   readonly #deliveries = new Deliveries<Path>()
+  /** Frames that wait for their instant in the port that is to send them. */
+  readonly #held = new Deliveries<Port>()
+  readonly #launches: Timer
   /** What happens to the frame in hand. */
   readonly #faults: string[] = []
   /** Some port waits until less of it is under way. */
   #waiting = false
 
-  constructor(env: Env, { mtu = 1500, ...way }: SegmentOptions = {}, name = 'wire') {
+  constructor(env: Env, { mtu = 1500, offload = false, ...way }: SegmentOptions = {}, name = 'wire') {
+    if (offload && (way.corrupt ?? 0) > 0) throw new RangeError('offload with corrupt: nobody would find what is corrupted; leave one of them out')
     if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535)) throw new RangeError(`mtu is ${mtu}; it must be 68 to 65535 bytes`)
     checkWay(env, way)
     this.name = name
     this.#env = env
     this.#mtu = mtu
+    this.#offload = offload ? MEMORY : WIRE
     this.#way = way
     this.#timer = env.clock.timer((now) => this.#deliver(now))
+    this.#launches = env.clock.timer((now) => this.#launch(now))
   }
 
   /** A new device on this segment; its address is `02:00:00:00:00:<number>` unless given, and the number the next one. */
@@ -101,7 +117,9 @@ export class EthernetSegment {
   /** Frees what is on the wire. */
   stop(): void {
     this.#timer.cancel()
+    this.#launches.cancel()
     while (this.#deliveries.length > 0) this.#take().unref()
+    while (this.#held.length > 0) this.#held.take().unref()
   }
 
   /** How the frames are treated that device number `index`, from 0, will send. */
@@ -110,7 +128,7 @@ export class EthernetSegment {
   }
 
   #port(address: LinkAddress, way: WayOptions, beyond?: Beyond): Port {
-    return new Port(this.#env, { address, mtu: this.#mtu, beyond, carry: this.#carry }, way)
+    return new Port(this.#env, { address, mtu: this.#mtu, offload: this.#offload, beyond, carry: this.#carry }, way)
   }
 
   #join(port: Port): Port {
@@ -130,25 +148,55 @@ export class EthernetSegment {
     }
     const { line } = from
     const now = this.#env.clock.now()
-    if (line === undefined) {
-      if (from.underWay < from.limit) return this.#send(from, frame, now, now)
-      from.waits = this.#waiting = true
-      return false
-    }
-    if (now < line.opens) {
+    if (frame.launch > now) return this.#hold(from, frame)
+    if (line !== undefined && now < line.opens) {
       from.awaitLine(line)
       return false
     }
-    const sent = line.send(frame.total(), now)
+    return (line !== undefined || this.#hasRoom(from)) && this.#leave(from, frame, now)
+  }
+
+  /** False when too much of a port is under way; it is told when that is over. */
+  #hasRoom(from: Port): boolean {
+    if (from.underWay < from.limit) return true
+    from.waits = this.#waiting = true
+    return false
+  }
+
+  /** Keeps a frame in its port until its instant. False when it keeps too many. */
+  #hold(from: Port, frame: NetBuf): boolean {
+    if (!this.#hasRoom(from)) return false
+    from.underWay++
+    if (this.#held.put(frame, from, frame.launch)) this.#launches.schedule(frame.launch)
+    return true
+  }
+
+  /** The instants of frames have come. What a port has taken goes before what it has refused, however busy its line is. */
+  #launch(now: Instant): void {
+    const held = this.#held
+    while (held.length > 0 && held.due <= now) {
+      const from = held.path
+      const frame = held.take()
+      from.underWay--
+      if (from.plugged && from.sink !== undefined) this.#leave(from, frame, now)
+      else frame.unref()
+    }
+    if (held.length > 0) this.#launches.schedule(held.due)
+    if (this.#waiting) this.#wake()
+  }
+
+  /** A frame leaves its port, behind what its line has taken. */
+  #leave(from: Port, frame: NetBuf, now: Instant): true {
+    const sent = from.line === undefined ? now : from.line.send(frame.total(), now)
     if (sent !== undefined) return this.#send(from, frame, now, sent)
     this.#show(frame, now, QUEUE_FULL)
     frame.unref()
-    from.sink.lost('queue is full')
+    from.sink!.lost('queue is full')
     return true
   }
 
   /** Whom a frame reaches whose last byte leaves at `sent`, in what state, and when. */
-  #send(from: Port, frame: NetBuf, now: Instant, sent: Instant): boolean {
+  #send(from: Port, frame: NetBuf, now: Instant, sent: Instant): true {
     const { dv, offset } = frame
     const hi = frame.length >= 6 ? dv.getUint16(offset) : 0
     const lo = frame.length >= 6 ? dv.getInt32(offset + 2) : 0
@@ -237,8 +285,9 @@ export class EthernetSegment {
         frame.unref()
         continue
       }
-      // On the wire there are bytes alone; what is not in a tag its sender has not said.
+      // On the wire there are bytes alone: no priority but in a tag, and no instant.
       frame.priority = 0
+      frame.launch = 0
       sink.frame(frame)
     }
     if (deliveries.length > 0) this.#timer.schedule(deliveries.due)

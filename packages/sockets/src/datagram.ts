@@ -7,7 +7,7 @@ import { Memberships } from './groups.ts'
 import type { SocketsParts } from './parts.ts'
 import { bytesOf, destinationOf, hopsOf, ReceiveQueue, type Waiting } from './received.ts'
 import { bool, hops, int } from './sockopt.ts'
-import type { CallOptions, Datagram, DatagramMessage, GroupRequest, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
+import type { CallOptions, Datagram, DatagramMessage, GroupRequest, SendOptions, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
 import { Waiters, type PollEvent } from './waiters.ts'
 
 /** The public face of a datagram socket. */
@@ -21,15 +21,15 @@ export interface BsdDatagramSocket {
   /** Sends to and hears this peer alone; ICMP errors from its way are then told. Undefined ends it. */
   connect(address: SocketAddress | undefined): Promise<void>
   /** Bytes sent. EDESTADDRREQ when not connected, EMSGSIZE, EAGAIN, ENOBUFS, or an error that a peer reported: ECONNREFUSED, EHOSTUNREACH… */
-  send(data: Uint8Array, options?: CallOptions): Promise<number>
-  sendto(data: Uint8Array, to: SocketAddress, options?: CallOptions): Promise<number>
+  send(data: Uint8Array, options?: SendOptions): Promise<number>
+  sendto(data: Uint8Array, to: SocketAddress, options?: SendOptions): Promise<number>
   recv(options?: CallOptions): Promise<Uint8Array>
   recvfrom(options?: CallOptions): Promise<Datagram>
   recvmsg(options?: CallOptions): Promise<DatagramMessage>
   /** A packet buffer to write a payload of up to `length` bytes into (`add`), for `sendLent`. Undefined when there is no room or no way. */
   lend(length: number, to?: SocketAddress): NetBuf | undefined
   /** Sends a buffer that was lent for this peer, without a copy. It takes the buffer, whatever comes of it. */
-  sendLent(packet: NetBuf, to?: SocketAddress, options?: CallOptions): Promise<number>
+  sendLent(packet: NetBuf, to?: SocketAddress, options?: SendOptions): Promise<number>
   /** The next datagram in its own packet buffer, without a copy. */
   take(options?: CallOptions): Promise<TakenDatagram>
   /** Resolves with those of `events` that are so, as soon as one is; with none after `timeout` ms. */
@@ -60,6 +60,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
   #v6only = false
   #device: Interface | undefined
   #timestamp = false
+  #txtime = false
   #receiveTimeout = 0
   #sendTimeout = 0
   /** What is set before there is a socket to set it on. */
@@ -139,20 +140,21 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
 
   // ---- sending ----
 
-  send(data: Uint8Array, options?: CallOptions): Promise<number> {
+  send(data: Uint8Array, options?: SendOptions): Promise<number> {
     return this.#send(data, undefined, options)
   }
 
-  sendto(data: Uint8Array, to: SocketAddress, options?: CallOptions): Promise<number> {
+  sendto(data: Uint8Array, to: SocketAddress, options?: SendOptions): Promise<number> {
     return this.#send(data, to, options)
   }
 
-  async #send(data: Uint8Array, to: SocketAddress | undefined, options: CallOptions = {}): Promise<number> {
+  async #send(data: Uint8Array, to: SocketAddress | undefined, options: SendOptions = {}): Promise<number> {
     const socket = this.#bound()
     const peer = this.#destination(socket, to)
+    const launch = this.#launch(socket, peer, options)
     this.#throwError()
     for (;;) {
-      const sent = socket.send(data, peer)
+      const sent = socket.send(data, peer, launch)
       if (sent === 'sent') return data.length
       if (sent !== 'busy') throw this.#notSent(sent, peer, data.length)
       await this.#wait('out', options, this.#sendTimeout)
@@ -164,11 +166,12 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     return socket.lend(length, this.#destination(socket, to))
   }
 
-  async sendLent(packet: NetBuf, to?: SocketAddress, options: CallOptions = {}): Promise<number> {
+  async sendLent(packet: NetBuf, to?: SocketAddress, options: SendOptions = {}): Promise<number> {
     const length = packet.total()
     try {
       const socket = this.#bound()
       const peer = this.#destination(socket, to)
+      packet.launch = this.#launch(socket, peer, options)
       this.#throwError()
       for (;;) {
         packet.ref()
@@ -187,6 +190,17 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
     if (to !== undefined) return this.#peer(to)
     if (socket.peer !== undefined) return socket.peer
     throw failure('EDESTADDRREQ', 'the socket has no peer: connect it, or give the address to sendto')
+  }
+
+  #launch(socket: UdpSocket, peer: Peer, { txtime }: SendOptions): number {
+    if (txtime === undefined) return 0
+    if (!this.#txtime) throw failure('EINVAL', 'txtime needs setsockopt(\'SO_TXTIME\', true) before')
+    if (!Number.isFinite(txtime)) throw failure('EINVAL', `txtime is ${txtime}; it is an instant of the stack's clock, in milliseconds`)
+    const iface = socket.routeTo(peer)?.iface
+    if (iface !== undefined && !iface.offload.launchTime) {
+      throw failure('EOPNOTSUPP', `the device of ${iface.name} cannot hold a frame until an instant: wait for it, and send without txtime`)
+    }
+    return txtime
   }
 
   #notSent(sent: 'no buffer' | 'unreachable' | 'too long' | 'dropped', peer: Peer, length: number): Error {
@@ -321,6 +335,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
         this.#socket?.reroute()
         return
       case 'SO_PRIORITY': return this.#set({ priority: int(name, given, 0, 7) })
+      case 'SO_TXTIME': this.#txtime = bool(name, given); return
       case 'SO_TIMESTAMP': this.#timestamp = bool(name, given); return
       case 'SO_RCVBUF': this.#queue.limit = int(name, given, 1, 2 ** 30); return
       case 'SO_RCVTIMEO': this.#receiveTimeout = int(name, given, 0, 2 ** 31); return
@@ -347,6 +362,7 @@ export class DatagramSocket implements BsdDatagramSocket, UdpSink {
       case 'SO_REUSEADDR': return this.#reuse
       case 'SO_BINDTODEVICE': return this.#device?.name ?? ''
       case 'SO_PRIORITY': return sending.priority
+      case 'SO_TXTIME': return this.#txtime
       case 'SO_TIMESTAMP': return this.#timestamp
       case 'SO_RCVBUF': return this.#queue.limit
       case 'SO_RCVTIMEO': return this.#receiveTimeout

@@ -32,4 +32,4 @@ export type { Socket, SocketInfo, SocketListener, WebAddress, WebListenOptions, 
 export type { StreamSocketOptions } from './stream/options.ts'
 export type { PollEvent } from './waiters.ts'
 export type { AddressFamily, SocketAddress } from './address.ts'
-export type { CallOptions, Datagram, DatagramMessage, GroupRequest, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'
+export type { CallOptions, Datagram, DatagramMessage, GroupRequest, SendOptions, SocketActions, SocketOptions, TakenDatagram } from './sockopt.ts'

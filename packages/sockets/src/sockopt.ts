@@ -11,6 +11,8 @@ export interface SocketOptions {
   SO_BINDTODEVICE: string
   /** 802.1Q priority of what is sent, 0–7. */
   SO_PRIORITY: number
+  /** `send` and its like take a `txtime`. (CONFIG_NET_CONTEXT_TXTIME) */
+  SO_TXTIME: boolean
   /** `recvfrom` and `recvmsg` tell when a datagram was received. */
   SO_TIMESTAMP: boolean
   /** Bytes of datagrams that may wait to be received; each counts as 256 at least. */
@@ -94,6 +96,15 @@ export interface CallOptions {
   readonly nonblocking?: boolean
   /** Ends the wait; the call rejects with its reason. */
   readonly signal?: AbortSignal
+}
+
+/** How one call sends. */
+export interface SendOptions extends CallOptions {
+  /**
+   * The instant of the stack's clock before which the device is not to send it, with SO_TXTIME; one that has passed is now. EOPNOTSUPP when
+   * the device on the way cannot wait for it.
+   */
+  readonly txtime?: number
 }
 
 /** The value of an option that is true or false. Throws EINVAL. */

@@ -274,6 +274,44 @@ test('sockets that wait for one interface take turns', async () => {
   assert.ok(Math.min(...sent) > Math.max(...sent) * 0.7, `${sent}`)
 })
 
+check('SO_TXTIME: a datagram leaves at its instant, from a buffer that was lent, too', async ({ net, a, b }) => {
+  const server = b.stack.sockets.socket('inet6', 'dgram')
+  server.setsockopt('SO_TIMESTAMP', true)
+  await server.bind({ port: 7 })
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  await client.connect({ address: B, port: 7 })
+  await client.send(bytes('first'))
+  await server.recv() // the neighbour is known
+  client.setsockopt('SO_TXTIME', true)
+  assert.ok(client.getsockopt('SO_TXTIME'))
+  const now = net.env.clock.now()
+  await client.send(bytes('timed'), { txtime: now + 100 })
+  const packet = client.lend(4)!
+  packet.write(bytes('lent'))
+  await client.sendLent(packet, undefined, { txtime: now + 50 })
+  await client.send(bytes('at once'))
+  await client.send(bytes('past'), { txtime: now - 5 })
+  const came: (readonly [string, number])[] = []
+  for (let n = 0; n < 4; n++) {
+    const { data, timestamp } = await server.recvfrom()
+    came.push([text(data), Math.round(timestamp! - now)])
+  }
+  const latency = came[0]![1]
+  assert.equal(came, [['at once', latency], ['past', latency], ['lent', 50 + latency], ['timed', 100 + latency]])
+})
+
+check('SO_TXTIME: each mistake, and a device that cannot, is told with what to do', async ({ a }) => {
+  const client = a.stack.sockets.socket('inet6', 'dgram')
+  const to = { address: B, port: 7 }
+  const said = async (txtime: number): Promise<string> => client.sendto(bytes('x'), to, { txtime }).then(() => 'sent', (error: Error & { code: string }) => `${error.code}: ${error.message}`)
+  assert.match(await said(1), /^EINVAL: txtime needs setsockopt\('SO_TXTIME', true\)/)
+  client.setsockopt('SO_TXTIME', true)
+  assert.match(await said(NaN), /^EINVAL: txtime is NaN/)
+  Object.assign(a.iface, { offload: { ...a.iface.offload, launchTime: false } })
+  assert.match(await said(1), /^EOPNOTSUPP: the device of eth0 cannot hold a frame until an instant: wait for it/)
+  const packet = client.lend(1, to)!
+  assert.is(await client.sendLent(packet, to, { txtime: 1 }).catch((error: { code: string }) => error.code), 'EOPNOTSUPP')
+})
 test('a sender that waits for room is told when the interface goes down', async () => {
   const net = simulate({ seed: 5 })
   const lan = net.ethernet({ rate: 1e5 })

@@ -27,6 +27,8 @@ const FEW = 8
 const HEADROOM = 32
 /** Bytes of an Ethernet header with a VLAN tag. */
 const LINK_HEADER = 18
+/** The largest IP packet, and so the largest segment that the kernel gives or takes. */
+const LARGEST = 65_535
 /** How often the host's side is looked at, in milliseconds. */
 const CARRIER_INTERVAL = 250
 /** When to try again after the kernel had no room, in milliseconds. */
@@ -55,8 +57,9 @@ export class TapDriver implements TapDevice, Watcher {
   readonly #poll: boolean
   /** Bytes of the kernel's header before each frame. */
   readonly #header: number
-  /** Bytes of the longest frame. */
+  /** Bytes of the longest frame, and of the longest that is no large segment. */
   readonly #most: number
+  readonly #usual: number
   /** Where a frame goes that has no slot of its own: the one that comes with a wake-up, one that is in fragments, one to throw away. */
   readonly #scratch: Uint8Array<ArrayBuffer>
   readonly #scratchView: DataView
@@ -72,6 +75,8 @@ export class TapDriver implements TapDevice, Watcher {
   /** Addresses of the chunks seen so far, and the last one again. */
   readonly #addresses = new WeakMap<Uint8Array, number>()
   #lastChunk: Uint8Array | undefined
+  /** Where the next frame is read to, while frames are read. */
+  #landing: NetBuf | undefined
   #lastAddress = 0
 
   constructor({ kernel, host, medium, address, mtu, offload, poll }: Parts) {
@@ -80,13 +85,13 @@ export class TapDriver implements TapDevice, Watcher {
     this.#fd = host.fd
     this.#poll = poll
     this.#header = offload ? HEADER : 0
-    this.#most = mtu + (medium === 'ethernet' ? LINK_HEADER : 0)
+    this.#most = (offload ? LARGEST : mtu) + (medium === 'ethernet' ? LINK_HEADER : 0)
     this.name = host.name
     this.medium = medium
     this.address = address
     this.mtu = mtu
-    // Large segments: `segmentation` 65 535 with TUN_F_TSO4 and TUN_F_TSO6, once the layers above make and take them.
-    this.offload = { transmitChecksum: offload, receiveChecksum: offload, segmentation: 0 }
+    this.#usual = mtu + (medium === 'ethernet' ? LINK_HEADER : 0)
+    this.offload = { transmitChecksum: offload, receiveChecksum: offload, segmentation: offload ? LARGEST : 0 }
     // One byte more than the longest frame, so that a longer one shows itself.
     this.#scratch = new Uint8Array(new ArrayBuffer(this.#header + this.#most + 1))
     this.#scratchView = new DataView(this.#scratch.buffer)
@@ -119,8 +124,10 @@ export class TapDriver implements TapDevice, Watcher {
     if (size >= 0) this.#received(size)
     const end = performance.now() + SLICE
     for (let n = 1; n <= BATCH && this.#fd >= 0; n++) {
-      if (!this.#read() || (n % FEW === 0 && performance.now() > end)) return
+      if (!this.#read() || (n % FEW === 0 && performance.now() > end)) break
     }
+    this.#landing?.unref()
+    this.#landing = undefined
   }
 
   /** The interface was deleted. It will not come back: what is left is to be stopped. */
@@ -142,27 +149,28 @@ export class TapDriver implements TapDevice, Watcher {
     this.#sink!.frame(frame)
   }
 
-  /** Reads one frame, straight into a slot. False when there is none. */
+  /** Reads one frame, straight into a slot that holds the longest; one that is much shorter moves to a slot of its size. False when there is none. */
   #read(): boolean {
     const header = this.#header
-    const frame = this.#buffers!.alloc(this.#most + 1, HEADROOM)
-    const size = frame === undefined
+    const landing = (this.#landing ??= this.#buffers!.alloc(this.#most + 1, HEADROOM))
+    const size = landing === undefined
       ? this.#kernel.read(this.#fd, this.#addressOf(this.#scratch), this.#scratch.length)
-      : this.#kernel.read(this.#fd, this.#addressOf(frame.u8) + frame.offset - header, header + this.#most + 1)
-    if (size <= header) {
-      frame?.unref()
-      return size >= 0 || this.#kernel.errno() === errors.EINTR
+      : this.#kernel.read(this.#fd, this.#addressOf(landing.u8) + landing.offset - header, header + this.#most + 1)
+    if (size <= header) return size >= 0 || this.#kernel.errno() === errors.EINTR
+    const length = size - header
+    const moves = this.#most > this.#usual && length <= this.#usual
+    const frame = moves && landing !== undefined ? this.#buffers!.alloc(length, HEADROOM) : landing
+    if (frame === undefined || length > this.#most) {
+      this.#sink!.lost(frame === undefined ? 'no buffer' : 'too long')
+      return true
     }
-    if (frame === undefined) {
-      this.#sink!.lost('no buffer')
-    } else if (size - header > this.#most) {
-      frame.unref()
-      this.#sink!.lost('too long')
-    } else {
-      frame.add(size - header)
-      if (header) readHeader(frame.dv, frame.offset - header, frame)
-      this.#sink!.frame(frame)
-    }
+    const at = frame.add(length)
+    if (moves) {
+      if (frame.u8 === landing!.u8) frame.u8.copyWithin(at, landing!.offset, landing!.offset + length)
+      else frame.u8.set(landing!.u8.subarray(landing!.offset, landing!.offset + length), at)
+    } else this.#landing = undefined
+    if (header) readHeader(landing!.dv, landing!.offset - header, frame)
+    this.#sink!.frame(frame)
     return true
   }
 

@@ -22,6 +22,8 @@ const IFF_NO_PI = 0x1000
 const IFF_VNET_HDR = 0x4000
 /** What we take from the kernel unfinished. TUN_F_TSO4 (2) and TUN_F_TSO6 (4) join it once the layers above take large segments. */
 const TUN_F_CSUM = 1
+const TUN_F_TSO4 = 2
+const TUN_F_TSO6 = 4
 
 const IFF_UP = 0x1
 
@@ -81,7 +83,7 @@ export class HostInterface {
           check(kernel.ioctl(fd, TUNSETVNETLE, value(1)))
         }
         // A persistent interface remembers what its last user took.
-        check(kernel.ioctlValue(fd, TUNSETOFFLOAD, offload ? TUN_F_CSUM : 0))
+        check(kernel.ioctlValue(fd, TUNSETOFFLOAD, offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0))
         const socket = kernel.socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0)
         check(socket)
         const end = request.indexOf(0)

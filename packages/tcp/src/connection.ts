@@ -65,6 +65,8 @@ export class Connection implements TcpConnection, Flow {
   readonly remote: TcpEndpoint
   state: TcpState = 'CLOSED'
   sink: TcpSink
+  /** In the layer's roster. */
+  place = -1
   /** The one that it keeps to. */
   readonly iface: Interface | undefined
 
@@ -188,7 +190,7 @@ export class Connection implements TcpConnection, Flow {
     this.sink = parts.sink
     this.#route = parts.route
     this.iss = this.sndUna = layer.sequences.next(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port, parts.now)
-    this.#tsOffset = layer.sequences.timestampOffset(parts.local.ip, parts.local.port, parts.remote.ip, parts.remote.port)
+    this.#tsOffset = layer.sequences.timestampOffset
     this.sndNxt = this.base = (this.iss + 1) | 0
     this.heardAt = this.sentAt = parts.now
     this.#grows = parts.sendBuffer === undefined
@@ -305,8 +307,11 @@ export class Connection implements TcpConnection, Flow {
   /** Its owner took something: the peer is told when that opens the window by much. */
   #consumed(): void {
     if (!this.#receives()) return
+    const half = this.incoming.limit >> 1
+    // While it may send much as it is, the next acknowledgement is soon enough.
+    if (((this.rcvAdv - this.rcvNxt) | 0) > half) return
     const gain = (this.rcvNxt + this.space - this.rcvAdv) | 0
-    if (gain >= Math.min(2 * this.fullSize, this.incoming.limit >> 1)) this.output.acknowledge(this.layer.env.clock.now())
+    if (gain >= Math.min(2 * this.fullSize, half)) this.output.acknowledge(this.layer.env.clock.now())
   }
 
   #receives(): boolean {

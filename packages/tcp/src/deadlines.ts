@@ -27,12 +27,10 @@ export const deadline = {
   buffer: 8,
 } as const
 
-const COUNT = 9
-
 /** The deadlines of one connection. */
 export class Deadlines {
   readonly #timer: Timer
-  readonly #at = new Float64Array(COUNT).fill(Infinity)
+  readonly #at: number[] = [Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity, Infinity]
   /** When the timer fires: never after the first deadline. */
   #due = Infinity
 
@@ -77,7 +75,7 @@ export class Deadlines {
 
   #arm(): void {
     let first = Infinity
-    for (let i = 0; i < COUNT; i++) if (this.#at[i]! < first) first = this.#at[i]!
+    for (let i = 0; i < this.#at.length; i++) if (this.#at[i]! < first) first = this.#at[i]!
     if (first < this.#due) {
       this.#due = first
       this.#timer.schedule(first)

@@ -86,7 +86,7 @@ export class Flight {
   #grow(): void {
     const ring: Sent[] = []
     for (let i = 0; i < this.#count; i++) ring.push(this.at(i))
-    const size = Math.max(8, this.#count * 2)
+    const size = Math.max(2, this.#count * 2)
     while (ring.length < size) ring.push(new Sent())
     this.#ring = ring
     this.#head = 0

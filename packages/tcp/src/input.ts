@@ -7,6 +7,8 @@ import { ACK, FIN, RST, SYN, type Segment } from './wire.ts'
 
 /** A timestamp that is older than this says nothing (RFC 7323 §5.5: 24 days). */
 const TIMESTAMP_LASTS = 24 * 86_400_000
+/** Full-sized segments that are acknowledged together, when they come together. */
+const COALESCED = 16
 /** RFC 5961 §7: so many challenges in so many milliseconds. Each connection has its own: a common limit would tell strangers of others (§7, CVE-2016-5696). */
 const CHALLENGES = 10
 const CHALLENGE_TIME = 5000
@@ -64,7 +66,9 @@ export class Input {
     c.go('SYN-ACK')
     c.mustAcknowledge = true
     this.#text(segment, packet, ip)
-    c.output.push(now)
+    // What its owner writes when it is told goes with the acknowledgement (§3.10.7.3, fourth).
+    c.tell()
+    if ((c.state as string) !== 'CLOSED') c.output.push(now)
   }
 
   /** Learns from a SYN where the peer begins, and what it agrees to. */
@@ -219,9 +223,10 @@ export class Input {
       c.base = (c.base + bytes) | 0
     }
     const { told } = flight
-    // Karn's algorithm (RFC 6298 §3), but for timestamps, which tell one transmission from the other.
-    if (!told.again && told.at === told.at) times.sample(now - told.at, now)
-    else if (c.timestamps && segment.hasTimestamps && segment.echo !== 0) times.sample(Math.max(0, (c.timestamp(now) - segment.echo) | 0), now)
+    // Karn's algorithm (RFC 6298 §3): of what was sent again nobody knows which one is acknowledged, unless its timestamp says that it is the last. An
+    // echo of an earlier one measures how long the acknowledgement was lost, and not the way.
+    const last = told.again && c.timestamps && segment.hasTimestamps && ((segment.echo - c.timestamp(told.at)) | 0) >= 0
+    if (told.at === told.at && (last || !told.again)) times.sample(now - told.at, now)
     if (c.probing && ((una - c.probeEnd) | 0) >= 0) {
       c.probing = false
       // RFC 8985 §7.4.2: the probe arrived, and only once; so what it repeated had been lost.
@@ -347,19 +352,24 @@ export class Input {
     c.ended = true
     c.news.ended = true
     c.mustAcknowledge = true
-    // Said before the state is left in which it can be said.
-    c.output.acknowledge(c.heardAt)
+    // Our own end may go with the acknowledgement when it is still to come; otherwise that is said before the state is left in which it can be.
+    if (c.state !== 'ESTABLISHED') c.output.acknowledge(c.heardAt)
     c.go('FIN')
   }
 
-  /** RFC 9293 §3.8.6.3: every second full-sized segment is acknowledged, and any other after a while; at the beginning each one. */
+  /**
+   * RFC 9293 §3.8.6.3: every second full-sized segment is acknowledged, and any other after a while; at the beginning each one. Segments that
+   * come in one turn of the event loop count as one (receive coalescing), up to a bound, as after a device that puts them together.
+   */
   #delay(now: Instant): void {
     const c = this.#c
     if (c.unsaid === 0 || c.mustAcknowledge) return
     if (c.quick > 0) {
       c.quick--
       c.mustAcknowledge = true
-    } else if (c.unsaid >= 2 * c.fullSize) c.mustAcknowledge = true
-    else if (c.deadlines.at(deadline.acknowledge) === Infinity) c.deadlines.set(deadline.acknowledge, now + c.layer.options.ackDelay)
+    } else if (c.unsaid >= COALESCED * c.fullSize) c.mustAcknowledge = true
+    else if (c.unsaid >= 2 * c.fullSize) {
+      if (c.deadlines.at(deadline.acknowledge) > now) c.deadlines.set(deadline.acknowledge, now)
+    } else if (c.deadlines.at(deadline.acknowledge) === Infinity) c.deadlines.set(deadline.acknowledge, now + c.layer.options.ackDelay)
   }
 }

@@ -15,6 +15,12 @@ const LENGTH = 36
 export class InitialSequence {
   readonly #hash: SipHash
   readonly #message = new DataView(new ArrayBuffer(LENGTH))
+  /**
+   * What to add to the clock for the timestamps of the connection that `next` was called for last: signed 32 bits, the other half of the hash. It
+   * is always the same for the same four-tuple, so that they go up from one connection to the next as PAWS needs it (RFC 7323 §5.4), and tells
+   * nobody else for how long we have been up (§7.1).
+   */
+  timestampOffset = 0
 
   constructor(random: Random) {
     const key = new Uint8Array(16)
@@ -24,20 +30,6 @@ export class InitialSequence {
 
   /** ISN of a connection that begins now: signed 32 bits. */
   next(local: Address, localPort: number, remote: Address, remotePort: number, now: Instant): number {
-    this.#take(local, localPort, remote, remotePort)
-    return (this.#hash.low + Math.floor(now * TICKS)) | 0
-  }
-
-  /**
-   * What to add to the clock for the timestamps of a connection: signed 32 bits, always the same for the same four-tuple, so that they go up
-   * from one connection to the next as PAWS needs it (RFC 7323 §5.4), and tell nobody else for how long we have been up (§7.1).
-   */
-  timestampOffset(local: Address, localPort: number, remote: Address, remotePort: number): number {
-    this.#take(local, localPort, remote, remotePort)
-    return this.#hash.high
-  }
-
-  #take(local: Address, localPort: number, remote: Address, remotePort: number): void {
     const message = this.#message
     message.setInt32(0, local.w0)
     message.setInt32(4, local.w1)
@@ -50,5 +42,7 @@ export class InitialSequence {
     message.setUint16(32, localPort)
     message.setUint16(34, remotePort)
     this.#hash.hash(message, LENGTH)
+    this.timestampOffset = this.#hash.high
+    return (this.#hash.low + Math.floor(now * TICKS)) | 0
   }
 }

@@ -13,6 +13,7 @@ import { FlowTable } from './flows.ts'
 import { InitialSequence } from './isn.ts'
 import { Listener } from './listener.ts'
 import type { tcpOptions } from './options.ts'
+import { Roster } from './roster.ts'
 import { TimeWait } from './time-wait.ts'
 import { ACK, at, FIN, HEADER, readSegment, RST, Segment, SYN, writeHeader } from './wire.ts'
 
@@ -54,15 +55,19 @@ export class TcpLayer implements Tcp, Transport {
   /** Of connections that begin from now on. */
   congestion: Congestion = cubic
   readonly #flows: FlowTable<Connection | TimeWait>
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Roster<Connection>()
   readonly #listeners: Listener[] = []
   /** Those that wait for an interface to have room. */
   readonly #blocked = new Set<Connection>()
   /** Those that are over, and hold what was not read yet. */
   readonly #kept = new Set<Connection>()
-  /** In the order in which they expire. */
-  readonly #waiting = new Set<TimeWait>()
+  /** In the order in which they expire, from `#firstWait` on; those among them that are gone already count no more. */
+  #waiting: TimeWait[] = []
+  #firstWait = 0
+  #waits = 0
   readonly #waitTimer: Timer
+  /** Blocks of a SACK option, filled anew for each. */
+  readonly blocks = new Int32Array(8)
   /** The one record that every segment is read into. */
   readonly #segment = new Segment()
   readonly #withdraw: (() => void)[]
@@ -97,7 +102,7 @@ export class TcpLayer implements Tcp, Transport {
   }
 
   get connections(): readonly TcpConnection[] {
-    return [...this.#connections]
+    return [...this.#connections.members]
   }
 
   get listeners(): readonly TcpListener[] {
@@ -106,19 +111,19 @@ export class TcpLayer implements Tcp, Transport {
 
   /** Connections that are over and answer for a while. */
   get timeWaiting(): number {
-    return this.#waiting.size
+    return this.#waits
   }
 
   /** Resets what there is, tells its owners, and gives everything back. */
   stop(): void {
     for (const listener of [...this.#listeners]) listener.close()
-    for (const connection of [...this.#connections]) {
+    for (const connection of [...this.#connections.members]) {
       connection.output.reset(this.env.clock.now())
       connection.fail('ECANCELED', 'the stack was stopped')
     }
     for (const connection of [...this.#kept]) connection.incoming.clear()
     this.#kept.clear()
-    this.#waiting.clear()
+    this.#waiting = []
     this.#waitTimer.cancel()
     for (const withdraw of this.#withdraw) withdraw()
   }
@@ -148,8 +153,8 @@ export class TcpLayer implements Tcp, Transport {
     const { noDelay, keepAlive, userTimeout, priority } = options
     connection.noDelay = noDelay ?? false
     connection.priority = priority ?? 0
-    connection.hopLimit = hopLimit
-    connection.trafficClass = trafficClass ?? 0
+    if (hopLimit !== undefined) connection.hopLimit = hopLimit
+    if (trafficClass !== undefined) connection.trafficClass = trafficClass
     connection.keepAlive = keepAlive
     connection.userTimeout = userTimeout ?? 0
     connection.open('open', this.env.clock.now())
@@ -267,32 +272,53 @@ export class TcpLayer implements Tcp, Transport {
     this.remove(connection)
     const { maxTimeWait, timeWaitDelay } = this.options
     if (maxTimeWait === 0 || timeWaitDelay === 0) return
-    if (this.#waiting.size >= maxTimeWait) {
-      const [oldest] = this.#waiting
-      this.#forgetWait(oldest!)
-    }
-    const waiting = new TimeWait(connection, this.env.clock.now() + timeWaitDelay)
+    while (this.#waits >= maxTimeWait) this.#forgetWait(this.#nextWait())
+    const waiting = new TimeWait(connection, this.env.clock.now(), timeWaitDelay)
     this.#flows.add(waiting)
-    this.#waiting.add(waiting)
+    this.#queueWait(waiting)
     if (this.#waitTimer.due === undefined) this.#waitTimer.schedule(waiting.expires)
+  }
+
+  #queueWait(waiting: TimeWait): void {
+    this.#waiting.push(waiting)
+    this.#waits++
+  }
+
+  /** Takes the first out of the queue. */
+  #nextWait(): TimeWait {
+    const waiting = this.#waiting[this.#firstWait]!
+    this.#waiting[this.#firstWait++] = undefined as never
+    // The front is cut off now and then, not each time: that would move all the others.
+    if (this.#firstWait >= 1024 || this.#firstWait === this.#waiting.length) {
+      this.#waiting.splice(0, this.#firstWait)
+      this.#firstWait = 0
+    }
+    return waiting
   }
 
   /** The peer's FIN came again. */
   waitAnew(waiting: TimeWait): void {
     waiting.expires = this.env.clock.now() + this.options.timeWaitDelay
-    this.#waiting.delete(waiting)
-    this.#waiting.add(waiting)
   }
 
   #forgetWait(waiting: TimeWait): void {
-    this.#waiting.delete(waiting)
+    if (waiting.gone) return
+    waiting.gone = true
+    this.#waits--
     this.#flows.remove(waiting)
   }
 
   #expire(now: Instant): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.expires > now) return this.#waitTimer.schedule(waiting.expires)
-      this.#forgetWait(waiting)
+    while (this.#firstWait < this.#waiting.length) {
+      const first = this.#waiting[this.#firstWait]!
+      if (!first.gone && first.expires > now && first.queued + this.options.timeWaitDelay > now) return this.#waitTimer.schedule(first.queued + this.options.timeWaitDelay)
+      const waiting = this.#nextWait()
+      if (waiting.gone || waiting.expires <= now) this.#forgetWait(waiting)
+      else {
+        // Its time began anew meanwhile.
+        waiting.queued = waiting.expires - this.options.timeWaitDelay
+        this.#waiting.push(waiting)
+      }
     }
   }
 

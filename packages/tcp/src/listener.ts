@@ -16,7 +16,7 @@ export class Listener implements TcpListener, Parent {
   readonly #binding: TcpBinding
   readonly #acceptable: () => void
   /** Handshakes under way, the oldest first; and connections that wait to be accepted. */
-  readonly #opening = new Set<Connection>()
+  readonly #opening: Connection[] = []
   readonly #established: Connection[] = []
   closed = false
 
@@ -65,14 +65,11 @@ export class Listener implements TcpListener, Parent {
     // Who would have to wait is not let in (RFC 9293 has no word for it; it sends its SYN again).
     if (!this.admits()) return false
     const { synBacklog } = this.#layer.options
-    if (this.#opening.size >= synBacklog) {
-      const [oldest] = this.#opening
-      oldest!.finish(undefined)
-    }
+    if (this.#opening.length >= synBacklog) this.#opening[0]!.finish(undefined)
     const connection = this.#layer.welcome(segment, ip, this.#binding)
     if (connection === undefined) return false
     connection.parent = this
-    this.#opening.add(connection)
+    this.#opening.push(connection)
     return true
   }
 
@@ -81,7 +78,7 @@ export class Listener implements TcpListener, Parent {
   }
 
   established(connection: Connection): void {
-    this.#opening.delete(connection)
+    takeOut(this.#opening, connection)
     this.#established.push(connection)
   }
 
@@ -90,12 +87,13 @@ export class Listener implements TcpListener, Parent {
   }
 
   lost(connection: Connection): void {
-    this.#opening.delete(connection)
-    const at = this.#established.indexOf(connection)
     // It was reset before anybody accepted it: nobody need know.
-    if (at >= 0) {
-      this.#established.splice(at, 1)
-      this.#layer.forget(connection)
-    }
+    if (!takeOut(this.#opening, connection) && takeOut(this.#established, connection)) this.#layer.forget(connection)
   }
+}
+
+function takeOut(list: Connection[], connection: Connection): boolean {
+  const at = list.indexOf(connection)
+  if (at >= 0) list.splice(at, 1)
+  return at >= 0
 }

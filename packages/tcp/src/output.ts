@@ -23,8 +23,6 @@ export class Output {
   /** The window was what ended the last `push`: it may grow (RFC 9293 has no word for it; RFC 7661 §4.1 calls it cwnd-limited). */
   limited = false
   readonly #c: Connection
-  /** Blocks of a SACK option, filled anew. */
-  readonly #blocks = new Int32Array(8)
   #persists = 0
 
   constructor(connection: Connection) {
@@ -274,7 +272,7 @@ export class Output {
     writeHeader(dv, start, c.local.port, c.remote.port, sequence, c.rcvNxt, before, flags, c.advertise())
     let to = start + HEADER
     if (c.timestamps) to = writeTimestamps(dv, to, c.timestamp(now), c.tsRecent)
-    if (blocks > 0) writeSack(dv, to, this.#blocks, blocks)
+    if (blocks > 0) writeSack(dv, to, c.layer.blocks, blocks)
     if (size > c.mss) packet.segmentSize = c.mss
     if (!this.#send(packet, route, before + size)) return size === 0
     if (blocks === known) c.acknowledged()
@@ -284,7 +282,7 @@ export class Output {
   /** The blocks of a SACK option: what came twice first (RFC 2883 §4), then what waits for what is before it. */
   #sackBlocks(): number {
     const c = this.#c
-    const blocks = this.#blocks
+    const { blocks } = c.layer
     let count = c.incoming.outOfOrder > 0 ? c.incoming.sackBlocks(blocks, c.rcvNxt) : 0
     if (c.repeatedFrom !== c.repeatedTo) {
       blocks.copyWithin(2, 0, 6)

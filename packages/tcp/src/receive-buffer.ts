@@ -279,6 +279,7 @@ export class ReceiveBuffer {
 
   /** Frees what is beyond holes: nothing will fill them. */
   abandon(): void {
+    if (this.#ranges.length === 0) return
     for (const range of this.#ranges) range.blocks.clear()
     this.#ranges.length = 0
     this.#recent.length = 0

@@ -12,6 +12,9 @@ export class TimeWait implements Flow {
   readonly remote: TcpEndpoint
   /** When it is forgotten. */
   expires: Instant
+  /** When the time began for which it stands in the queue. */
+  queued: Instant
+  gone = false
   readonly #layer: TcpLayer
   readonly #sndNxt: number
   readonly #rcvNxt: number
@@ -19,11 +22,12 @@ export class TimeWait implements Flow {
   readonly #timestamps: boolean
   readonly #tsRecent: number
 
-  constructor(connection: Connection, expires: Instant) {
+  constructor(connection: Connection, now: Instant, delay: number) {
     this.#layer = connection.layer
     this.local = connection.local
     this.remote = connection.remote
-    this.expires = expires
+    this.queued = now
+    this.expires = now + delay
     this.#sndNxt = connection.sndNxt
     this.#rcvNxt = connection.rcvNxt
     this.#window = (connection.rcvAdv - connection.rcvNxt) | 0

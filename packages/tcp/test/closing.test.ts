@@ -41,6 +41,15 @@ test('the peer ends first, and we later: a half-closed connection carries data',
   await s.end()
 })
 
+test('who ends when it is told that the peer has, says both in one segment', async () => {
+  const s = new Script().established()
+  s.connection!.sink = { ...s.sink, ended: () => s.connection!.end() }
+  s.receive('F. 1:1(0) ack 1').expect('F. 1:1(0) ack 2').silence()
+  assert.is(s.connection!.state, 'LAST-ACK')
+  s.receive('. 2:2(0) ack 2')
+  await s.end()
+})
+
 test('RFC 9293 §3.6 figure 13: both end at once', async () => {
   const s = new Script().established()
   s.connection!.end()

@@ -15,6 +15,13 @@ test('RFC 9293 §3.5 figure 6: an active open, with every option that both sides
   await s.end()
 })
 
+test('RFC 9293 §3.10.7.3, fourth: what its owner writes when it is told goes with the acknowledgement', async () => {
+  const s = new Script().connect().expect('S 0:0(0)')
+  s.connection!.sink = { ...s.sink, established: () => void s.write(100) }
+  s.receive('S. 0:0(0) ack 1 win 65535 <mss 1460>').expect('P. 1:101(100) ack 1').silence()
+  await s.end()
+})
+
 test('RFC 9293 §3.5: a passive open; who knocked waits to be accepted', async () => {
   const s = new Script().listen()
   s.receive('S 0:0(0) win 65535 <mss 1460,sackOK,ts,wscale 7>').expect('S. 0:0(0) ack 1 <mss 1460,sackOK,ts,wscale 5>')

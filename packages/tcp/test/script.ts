@@ -134,6 +134,11 @@ export class Script {
     return this.events.splice(0)
   }
 
+  /** Our timestamp, as the segment had it that was looked at last. */
+  get stamp(): number {
+    return this.#echo >>> 0
+  }
+
   // ---- what we do ----
 
   connect(options: TcpConnectOptions = {}): this {

@@ -84,6 +84,21 @@ test('RFC 6298 §5: a segment that nobody acknowledges is sent again, ever later
   await s.end()
 })
 
+test('RFC 6298 §3: an acknowledgement that was lost for long is no long way', async () => {
+  const s = new Script().established({ rtt: 50 })
+  s.write(100).expect('P. 1:101(100) ack 1')
+  // It arrived, and its acknowledgement did not; nor did those of the next ones, which came twice and so were not echoed.
+  const { stamp } = s
+  s.after(20_000)
+  s.sent()
+  s.receive(`. 1:1(0) ack 101 <ts 21000:${stamp}>`)
+  s.write(100).expect('P. 101:201(100) ack 1').after(50).receive('. 1:1(0) ack 201')
+  s.write(100).expect('P. 201:301(100) ack 1')
+  s.after(1000)
+  assert.ok(s.sent().length > 0, 'it is sent again within a second')
+  await s.end()
+})
+
 test('RFC 5681 §3.2: the third duplicate acknowledgement sends the first segment again', async () => {
   const s = new Script().established(LEGACY)
   s.write(14_600)

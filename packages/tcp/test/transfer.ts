@@ -40,6 +40,9 @@ export async function transfer({ seed, bytes, family = 6, tcp: settings, reno = 
   let took = 0
   await net.run(async () => {
     await Promise.all([left.iface.up({ timeout: 100_000 }), right.iface.up({ timeout: 100_000 })])
+    // A neighbour that loss has made us give up on is not what is tested.
+    const layer = family === 6 ? left.stack.ipv6 : left.stack.ipv4
+    for (let n = 0; n < 100 && (await layer.ping(to, { timeout: 4000 })).received === 0; n++);
     const done = deferred<void>(net.env)
     let open = 2
     const closed = (error: Error | undefined): void => {

@@ -1,6 +1,6 @@
 /** One UDP socket: what is bound to a port. Sockets with promises and options for people are in `@favonius/sockets`. */
 
-import type { Address, Interface, NetBuf, Peer, Route, RouteOptions, Sent, UdpBinding, UdpSink, UdpSocket } from '@favonius/contract'
+import type { Address, Instant, Interface, NetBuf, Peer, Route, RouteOptions, Sent, UdpBinding, UdpSink, UdpSocket } from '@favonius/contract'
 import { fold, PROTOCOL_UDP, sameAddress, scopeOf } from '@favonius/inet'
 import { at, HEADER, MAX_PAYLOAD } from './wire.ts'
 import type { UdpLayer } from './layer.ts'
@@ -102,7 +102,7 @@ export class BoundSocket implements UdpSocket {
     return peer !== undefined && peer.port === port && sameAddress(peer.ip, ip) && this.#ways.has(peer) ? peer : undefined
   }
 
-  send(data: Uint8Array, peer: Peer): Sent {
+  send(data: Uint8Array, peer: Peer, launch: Instant = 0): Sent {
     const route = this.routeTo(peer)
     if (route === undefined) return 'unreachable'
     if (data.length > MAX_PAYLOAD || data.length + HEADER > route.maxPayload) return 'too long'
@@ -110,6 +110,7 @@ export class BoundSocket implements UdpSocket {
     const packet = this.#layer.buffers.alloc(data.length, route.headroom + HEADER)
     if (packet === undefined) return 'no buffer'
     packet.write(data)
+    packet.launch = launch
     return this.#transmit(packet, peer, route)
   }
 
