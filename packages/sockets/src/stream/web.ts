@@ -63,6 +63,9 @@ export function toEndpoint(address: string | WebAddress): Endpoint {
   return { address: (match[1] ?? match[2])!, port: Number(match[3]) }
 }
 
+/** Bytes that one chunk of a readable has at most and a segment: what waits is given as one, for chunks cost more than bytes do. */
+const MOST = 65_536
+
 const shown = ({ address, port }: Endpoint): string => (address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)
 
 /** A promise whose rejection is nobody's fault when nobody looks at it. */
@@ -82,6 +85,9 @@ class Bridge implements StreamSink {
   #stream: Stream | undefined
   #reading!: ReadableByteStreamController
   #writing!: WritableStreamDefaultController
+  /** What has come of the chunk that is being asked for; undefined while none is. */
+  #parts: Uint8Array[] | undefined
+  #size = 0
   /** What the write under way still has, and who waits for it. */
   #rest: Uint8Array | undefined
   #written: Deferred<void> | undefined
@@ -106,7 +112,7 @@ class Bridge implements StreamSink {
         this.#reading = controller
         return open
       },
-      pull: () => this.#stream!.resume(),
+      pull: () => this.#pull(),
       cancel: () => this.#discard(),
     }, { highWaterMark: 0 })
     const writable = new WritableStream<ArrayBuffer | ArrayBufferView>({
@@ -146,13 +152,48 @@ class Bridge implements StreamSink {
   receive(chunk: Uint8Array): void {
     if (this.#leaving) return this.#stream!.abort(failure('ECONNABORTED', 'the peer sent more, and the socket was closed'))
     if (this.#read) return
-    this.#reading.enqueue(chunk.slice() as Uint8Array<ArrayBuffer>)
+    if (this.#parts === undefined) return this.#give(chunk.slice() as Uint8Array<ArrayBuffer>)
+    this.#parts.push(chunk.slice())
+    this.#size += chunk.length
+    if (this.#size >= MOST) this.#stream!.pause()
+  }
+
+  /** Somebody reads: has what waits, or the next that comes. */
+  #pull(): void {
+    this.#parts = []
+    this.#stream!.resume()
+    this.#gather()
+  }
+
+  #gather(): void {
+    const parts = this.#parts
+    this.#parts = undefined
+    if (parts === undefined || parts.length === 0) return
+    let chunk = parts[0]!
+    if (parts.length > 1) {
+      chunk = new Uint8Array(this.#size)
+      let at = 0
+      // Copied twice, which costs less than a chunk for each of them does.
+      for (const part of parts) {
+        chunk.set(part, at)
+        at += part.length
+      }
+    }
+    this.#size = 0
+    this.#give(chunk as Uint8Array<ArrayBuffer>)
+  }
+
+  #give(chunk: Uint8Array<ArrayBuffer>): void {
     this.#stream!.pause()
+    this.#reading.enqueue(chunk)
     this.#env.wake()
   }
 
   ended(): void {
+    this.#gather()
     this.#finish()
+    // There is nothing more to wait for than the end of it all.
+    this.#stream!.resume()
     if (!this.#halfOpen) this.#end()
   }
 
