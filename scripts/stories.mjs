@@ -139,6 +139,83 @@ export const stories = [
       import { ipv4 as ip } from '@favonius/ipv4'`),
   },
   {
+    name: 'ethernet+ipv6+udp+tcp+sockets',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet/bare'
+      import { ipv6 } from '@favonius/ipv6'
+      import { tcp } from '@favonius/tcp'
+      import { udp } from '@favonius/udp'
+      import { sockets } from '@favonius/sockets'
+      export const stack = compose(system, ethernet(), ipv6(), udp(), tcp(), sockets())`,
+    budget: 63_000,
+    forbidden: [...edgesAndTools, ...askedFor, 'packages/ipv4/**', 'packages/ethernet/src/arp/**', 'packages/ethernet/src/vlan/**', 'packages/tcp/src/congestion/newreno.ts'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet/bare'
+      import { ipv6 } from '@favonius/ipv6'
+      import { EthernetSegment } from '@favonius/sim'
+      import { tcp } from '@favonius/tcp'
+      import { udp } from '@favonius/udp'
+      import { sockets } from '@favonius/sockets'
+      const wire = new EthernetSegment(system)
+      const [a, b] = [1, 2].map((host) => {
+        const stack = compose(system, ethernet(), ipv6(), udp(), tcp(), sockets())
+        const eth0 = stack.netif.add(wire.device())
+        stack.ipv6.addAddress(eth0, '2001:db8::' + host + '/64')
+        return { ...stack, eth0 }
+      })
+      await Promise.all([a.eth0.up(), b.eth0.up()])
+      const listener = await b.sockets.listen({ port: 4242 })
+      const served = (async () => { for await (const peer of listener) peer.readable.pipeTo(peer.writable).catch(() => {}) })()
+      const data = Uint8Array.from({ length: 100_000 }, (_, i) => i * 7 + (i >> 8))
+      const whole = (got, how) => {
+        if (got.length !== data.length || got.some((byte, i) => byte !== data[i])) throw new Error(how + ': ' + got.length + ' bytes came back, or not those that were sent')
+      }
+      // BSD's shape, the seam, and the web's.
+      const bsd = a.sockets.socket('inet6', 'stream')
+      await bsd.connect({ address: '2001:db8::2', port: 4242 })
+      const sent = bsd.send(data).then(() => bsd.shutdown('write'))
+      const got = []
+      for (let piece = await bsd.recv(); piece.length > 0; piece = await bsd.recv()) got.push(...piece)
+      await sent
+      bsd.close()
+      whole(Uint8Array.from(got), 'a BSD socket')
+      await new Promise((resolve, reject) => {
+        const heard = []
+        let stream
+        let at = 0
+        const fill = () => {
+          at += stream.write(data.subarray(at))
+          if (at === data.length) stream.end()
+        }
+        a.sockets.connect({ address: '2001:db8::2', port: 4242 }, {
+          receive: (chunk) => heard.push(...chunk),
+          drained: fill,
+          closed: (error) => {
+            try { if (error) throw error; whole(Uint8Array.from(heard), 'the seam'); resolve() } catch (why) { reject(why) }
+          },
+        }).then((made) => { stream = made; fill() }, reject)
+      })
+      const web = a.sockets.connect('[2001:db8::2]:4242', { allowHalfOpen: true })
+      const writer = web.writable.getWriter()
+      const written = writer.write(data).then(() => writer.close())
+      const reader = web.readable.getReader()
+      const read = []
+      for (let next = await reader.read(); !next.done; next = await reader.read()) read.push(...next.value)
+      await written
+      await web.closed
+      whole(Uint8Array.from(read), 'Web Streams')
+      listener.close()
+      await served
+      await a.stop()
+      await b.stop()
+      wire.stop()
+      if ([a, b].some((stack) => stack.netif.buffers.live > 0)) throw new Error('a buffer was not given back')`,
+  },
+  {
     name: 'traffic classes and packet times',
     entry: `
       export { trafficClasses } from '@favonius/netif/traffic'
@@ -228,6 +305,27 @@ export const stories = [
       if (await echoed !== 'hello') throw new Error('the echo is not what was sent')
       client.close()
       server.close()`,
+  },
+  {
+    name: 'streams of the kernel',
+    entry: `export { nodeStreams } from '@favonius/node'`,
+    budget: 2_500,
+    forbidden: ['packages/{tap,pcap,sim,testing,clock,netbuf,netif,kconfig,stack,tcp,sockets}/**', 'packages/node/src/datagrams.ts'],
+    program: `
+      import { nodeStreams } from '@favonius/node'
+      const net = nodeStreams()
+      const listener = await net.listen({ address: '127.0.0.1' }, (stream) => ({
+        receive: (chunk) => void stream.write(chunk), ended: () => stream.end(), closed() {},
+      }))
+      let text = ''
+      await new Promise((resolve, reject) => {
+        net.connect(listener.local, {
+          receive: (chunk) => { text += new TextDecoder().decode(chunk) },
+          closed: (error) => (error ? reject(error) : resolve()),
+        }).then((stream) => { stream.write(new TextEncoder().encode('hello')); stream.end() }, reject)
+      })
+      if (text !== 'hello') throw new Error('the echo is ' + JSON.stringify(text))
+      listener.close()`,
   },
 ]
 

@@ -1,16 +1,17 @@
 /**
- * Zephyr's echo_server over UDP: returns every datagram that comes to port 4242.
+ * Zephyr's echo_server: returns every UDP datagram, and every byte of every TCP connection, that comes to port 4242.
  * On a TAP it serves until Ctrl-C; on a wire in memory a second stack sends it something, so that there is something to see.
  */
 
-import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, statistics, untilInterrupted } from '@favonius-examples/kit'
+import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, statistics, untilInterrupted } from '@favonius-examples/kit'
 
 const { link, fail } = readOptions('npm run example echo-server -- [options]', {})
 const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
 const { us, peer } = hosts
 
 await serveEcho(us, ECHO_PORT, (bytes, from) => console.log(`returned ${bytes} bytes to ${from.address} port ${from.port}`))
-console.log(`waiting for datagrams at ${us.ipv4} and ${us.ipv6}, port ${ECHO_PORT}`)
+await serveEchoStreams(us, ECHO_PORT, (from) => console.log(`connected to ${from}`))
+console.log(`waiting for datagrams and connections at ${us.ipv4} and ${us.ipv6}, port ${ECHO_PORT}`)
 
 if (peer !== undefined) {
   const socket = peer.stack.sockets.socket('inet6', 'dgram')
@@ -21,6 +22,11 @@ if (peer !== undefined) {
       const back = await socket.recv().catch(() => undefined)
       console.log(`${peer.name} got back: ${back === undefined ? 'nothing within a second' : new TextDecoder().decode(back)}`)
     }
+    const stream = peer.stack.sockets.socket('inet6', 'stream')
+    await stream.connect({ address, port: ECHO_PORT })
+    await stream.send(new TextEncoder().encode('hello, by a stream'))
+    console.log(`${peer.name} got back: ${new TextDecoder().decode(await stream.recv())}`)
+    stream.close()
   }
 } else {
   await untilInterrupted()

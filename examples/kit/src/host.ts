@@ -11,13 +11,14 @@ import { EthernetSegment, faulty } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
+import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import type { LinkOptions } from './options.ts'
 
 /** The port of Zephyr's echo samples. */
 export const ECHO_PORT = 4242
 
-const stackOf = () => compose(system, ethernet(), ipv4(), ipv6(), udp(), sockets())
+const stackOf = () => compose(system, ethernet(), ipv4(), ipv6(), udp(), tcp(), sockets())
 
 /** A composed stack, its interface and the addresses it was given. */
 export interface Host {
@@ -107,4 +108,17 @@ export async function serveEcho({ stack }: Host, port: number, echoed: (bytes: n
     },
   })
   return socket
+}
+
+/** Returns every byte of every connection to `port`, for as long as the stack runs; calls `opened` for each. */
+export async function serveEchoStreams({ stack }: Host, port: number, opened: (from: string) => void = () => {}): Promise<void> {
+  const listener = await stack.sockets.listen({ port })
+  const serve = async (): Promise<void> => {
+    for await (const peer of listener) {
+      opened((await peer.opened).remoteAddress)
+      // A peer may reset; that ends its own connection and no other.
+      peer.readable.pipeTo(peer.writable).catch(() => {})
+    }
+  }
+  void serve()
 }

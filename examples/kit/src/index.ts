@@ -1,5 +1,5 @@
 export { readOptions, type LinkOptions } from './options.ts'
-export { ECHO_PORT, openHosts, serveEcho, type Host, type Hosts } from './host.ts'
+export { ECHO_PORT, openHosts, serveEcho, serveEchoStreams, type Host, type Hosts } from './host.ts'
 export { untilInterrupted } from './end.ts'
 export { line } from './line.ts'
 export { ms, narrate, neighbors, statistics, table } from './show.ts'

@@ -32,8 +32,10 @@ test('all of them at once, each with its own end', async () => {
   assert.is(first.stdout.match(/whole, after/g)!.length, 6)
   assert.ok([...packets(readFileSync(pcap))].length > 20)
   assert.match(ping.stdout, /3 sent, 3 received, 0% lost/)
-  assert.is(server.stdout.match(/got back: hello/g)!.length, 2)
-  assert.is(client.stdout.match(/3 of 3 came back whole/g)!.length, 2)
+  assert.is(server.stdout.match(/got back: hello$/gm)!.length, 2)
+  assert.is(server.stdout.match(/got back: hello, by a stream$/gm)!.length, 2)
+  assert.match(server.stdout, /connected to \[2001:db8::2\]:\d+[^]*connected to 192\.0\.2\.2:\d+/)
+  for (const protocol of ['UDP', 'TCP']) assert.is(client.stdout.match(new RegExp(`by ${protocol}: 3 of 3 came back whole`, 'g'))!.length, 2)
   rmSync(folder, { recursive: true })
 })
 

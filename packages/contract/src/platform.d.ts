@@ -24,7 +24,8 @@ interface AbortSignal {
 }
 
 /** Web Streams, for `sockets` alone: as much as is constructed and handed out. */
-interface ReadableStream<R> {
+// oxlint-disable-next-line typescript/no-explicit-any -- as Node and the DOM declare it, with which it merges where they are
+interface ReadableStream<R = any> {
   readonly locked: boolean
   cancel(reason?: unknown): Promise<void>
   pipeTo(destination: WritableStream<R>): Promise<void>
@@ -37,7 +38,8 @@ interface ReadableByteStreamController {
   error(reason?: unknown): void
 }
 
-declare const ReadableStream: {
+// oxlint-disable-next-line no-var -- a `var` merges with theirs, where a `const` is in its way
+declare var ReadableStream: {
   new(source: {
     type: 'bytes'
     start?(controller: ReadableByteStreamController): void | Promise<void>
@@ -46,7 +48,8 @@ declare const ReadableStream: {
   }, strategy?: { highWaterMark?: number }): ReadableStream<Uint8Array<ArrayBuffer>>
 }
 
-interface WritableStream<W> {
+// oxlint-disable-next-line typescript/no-explicit-any -- likewise
+interface WritableStream<W = any> {
   readonly locked: boolean
   close(): Promise<void>
   abort(reason?: unknown): Promise<void>
@@ -56,7 +59,8 @@ interface WritableStreamDefaultController {
   error(reason?: unknown): void
 }
 
-declare const WritableStream: {
+// oxlint-disable-next-line no-var -- likewise
+declare var WritableStream: {
   new<W>(sink: {
     start?(controller: WritableStreamDefaultController): void | Promise<void>
     write?(chunk: W): void | Promise<void>

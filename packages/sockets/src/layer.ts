@@ -10,6 +10,7 @@ import type { SocketsParts } from './parts.ts'
 import { StackDatagrams } from './seam.ts'
 import type { StreamSockets } from './stream/layer.ts'
 import type { BsdStreamSocket } from './stream/socket.ts'
+import type { Socket, SocketListener, WebAddress, WebListenOptions, WebOptions } from './stream/web.ts'
 
 /** `stack.sockets`. It is a `DatagramNet` and a `StreamNet` too. */
 export interface Sockets extends DatagramNet, StreamSockets {
@@ -71,12 +72,16 @@ export class SocketsLayer implements Sockets {
     return this.#seam!.open(local, sink, options)
   }
 
-  async connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream> {
-    return this.#needTcp().connect(to, sink, options)
+  connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
+  connect(address: string | WebAddress, options?: WebOptions): Socket
+  connect(...given: [never, never]): Promise<Stream> | Socket {
+    return this.#needTcp().connect(...given)
   }
 
-  async listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
-    return this.#needTcp().listen(at, accept)
+  listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
+  listen(at?: Partial<Endpoint>, options?: WebListenOptions): Promise<SocketListener>
+  async listen(...given: [never, never]): Promise<Listener | SocketListener> {
+    return this.#needTcp().listen(...given)
   }
 
   #needTcp(): StreamSockets {

@@ -22,6 +22,7 @@ export const streamSockets = /* @__PURE__ */ feature({
 
 export { StreamSocketsLayer, type StreamSockets } from './layer.ts'
 export type { BsdStreamSocket } from './socket.ts'
+export type { Socket, SocketInfo, SocketListener, WebAddress, WebListenOptions, WebOptions } from './web.ts'
 export type { StreamSocketOptions } from './options.ts'
 export type { PollEvent } from '../waiters.ts'
 export type { AddressFamily, SocketAddress } from '../address.ts'

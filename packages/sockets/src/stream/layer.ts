@@ -10,12 +10,22 @@ import type { StreamParts } from './parts.ts'
 import { Ports } from './ports.ts'
 import { StackStreams } from './seam.ts'
 import { StreamSocket, type BsdStreamSocket, type StreamOwner } from './socket.ts'
+import { connect, WebListener, type Socket, type SocketListener, type WebAddress, type WebListenOptions, type WebOptions } from './web.ts'
 
 /** `stack.streamSockets`, which `stack.sockets` offers as well. */
 export interface StreamSockets extends StreamNet {
+  connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
+  /** WinterTC's `connect`: what comes and goes as Web Streams. Throws EINVAL when `address` is no address and port; its errors are those of `opened`. */
+  connect(address: string | WebAddress, options?: WebOptions): Socket
+  listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
+  /** Connections to loop over, as Web Streams. Address and port as in the other form. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+  listen(at?: Partial<Endpoint>, options?: WebListenOptions): Promise<SocketListener>
   /** A BSD stream socket. EAFNOSUPPORT when the composition lacks the family. */
   socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
 }
+
+/** A sink has `receive`, and options have not. */
+const isSink = (how: StreamSink | WebOptions | undefined): how is StreamSink => how !== undefined && 'receive' in how
 
 /** Stream sockets over TCP. `tcp()` brings one; so does whoever wires a stack by hand. */
 export class StreamSocketsLayer implements StreamSockets, StreamOwner {
@@ -23,6 +33,7 @@ export class StreamSocketsLayer implements StreamSockets, StreamOwner {
   readonly #parts: StreamParts
   readonly #seam: StackStreams
   readonly #sockets = new Set<StreamSocket>()
+  readonly #listeners = new Set<WebListener>()
   readonly #lingering = new Set<Timer>()
 
   constructor(env: Env, ip: Ip, tcp: Tcp) {
@@ -37,12 +48,22 @@ export class StreamSocketsLayer implements StreamSockets, StreamOwner {
     return this.#made(new StreamSocket(this.#parts, this, family, new StreamSettings()))
   }
 
-  connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream> {
-    return this.#seam.connect(to, sink, options)
+  connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
+  connect(address: string | WebAddress, options?: WebOptions): Socket
+  connect(to: string | WebAddress, how?: StreamSink | WebOptions, options?: StreamOptions): Promise<Stream> | Socket {
+    return isSink(how) ? this.#seam.connect(to as Endpoint, how, options) : connect(this.#parts.env, this.#seam, to, how)
   }
 
-  listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
-    return this.#seam.listen(at, accept)
+  listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
+  listen(at?: Partial<Endpoint>, options?: WebListenOptions): Promise<SocketListener>
+  async listen(at: Partial<Endpoint> = {}, how: ((stream: Stream) => StreamSink) | WebListenOptions = {}): Promise<Listener | SocketListener> {
+    if (typeof how === 'function') return this.#seam.listen(at, how)
+    const listener: WebListener = new WebListener(this.#parts.env, how, (acceptable) => {
+      const port = this.#seam.open(at, how.backlog, acceptable)
+      return { listener: port, local: this.#seam.localOf(port), accepted: (connection, accept) => this.#seam.accepted(connection, accept) }
+    }, () => this.#listeners.delete(listener))
+    this.#listeners.add(listener)
+    return listener
   }
 
   // ---- what sockets ask of it ----
@@ -71,6 +92,7 @@ export class StreamSocketsLayer implements StreamSockets, StreamOwner {
   }
 
   stop(): void {
+    for (const listener of [...this.#listeners]) listener.close()
     for (const socket of [...this.#sockets]) socket.close()
     for (const timer of this.#lingering) timer.cancel()
     this.#seam.stop()

@@ -8,7 +8,7 @@ import { ANY4, ANY6, failure } from '@favonius/inet'
 import { toAddress, toPort, toText } from '../address.ts'
 import type { StreamParts } from './parts.ts'
 
-/** Connections that wait for the listener to be called: none does for longer than the segment that ended its handshake. */
+/** Connections that wait to be accepted, unless it is said how many. */
 const BACKLOG = 128
 
 /** Who hears nothing: until `accept` has answered. */
@@ -224,25 +224,6 @@ export class SeamStream implements Stream, TcpSink {
   }
 }
 
-class SeamListener implements Listener {
-  readonly #parts: StreamParts
-  readonly #listener: TcpListener
-  #local: Endpoint | undefined
-
-  constructor(parts: StreamParts, listener: TcpListener) {
-    this.#parts = parts
-    this.#listener = listener
-  }
-
-  get local(): Endpoint {
-    return this.#local ??= { address: toText(this.#parts.netif, this.#listener.address), port: this.#listener.port }
-  }
-
-  close(): void {
-    this.#listener.close()
-  }
-}
-
 /** The seam over one stack. */
 export class StackStreams implements StreamNet {
   readonly #parts: StreamParts
@@ -257,17 +238,21 @@ export class StackStreams implements StreamNet {
   }
 
   async listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
-    const listener = this.open(at, BACKLOG, () => {
+    const listener = this.open(at, undefined, () => {
       for (let connection = listener.accept(); connection !== undefined; connection = listener.accept()) this.accepted(connection, accept)
     })
-    return new SeamListener(this.#parts, listener)
+    return { local: this.localOf(listener), close: () => listener.close() }
   }
 
   /** A port of TCP to accept connections on. */
-  open({ address, port = 0 }: Partial<Endpoint>, backlog: number, acceptable: () => void): TcpListener {
+  open({ address, port = 0 }: Partial<Endpoint>, backlog: number | undefined, acceptable: () => void): TcpListener {
     const { netif, ip, tcp } = this.#parts
     const any = ip.layer(6) ? ANY6 : ANY4
-    return tcp.listen({ address: address === undefined ? any : toAddress(netif, address), port, v6only: false, iface: undefined, backlog }, acceptable)
+    return tcp.listen({ address: address === undefined ? any : toAddress(netif, address), port, v6only: false, iface: undefined, backlog: backlog ?? BACKLOG }, acceptable)
+  }
+
+  localOf({ address, port }: TcpListener): Endpoint {
+    return { address: toText(this.#parts.netif, address), port }
   }
 
   /** Puts a connection that was accepted under the seam. */
