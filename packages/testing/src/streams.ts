@@ -76,7 +76,12 @@ class Ear implements StreamSink {
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 /** Byte number `at` of a long stream: no period that a segment or a buffer could have. */
 const byte = (at: number): number => (Math.imul(at, 0x9e3779b1) >>> 24) ^ (at & 255)
-const pattern = (from: number, size: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => byte(from + i))
+const pattern = (from: number, size: number): Uint8Array => {
+  // Many megabytes of it are made: `Uint8Array.from` would take most of the time.
+  const made = new Uint8Array(size)
+  for (let i = 0; i < size; i++) made[i] = byte(from + i)
+  return made
+}
 
 /** Writes bytes `0 … size` of the pattern as fast as they are taken, and then the end. */
 class Source extends Ear {
