@@ -39,6 +39,7 @@ for (const { name, link, network, length } of worlds) {
       addressB: `${network}2`,
       foreign: `${network}99`,
       silent: `${network}99`,
+      flood: 4_000_000,
       async until(done) {
         while (!done()) await sleep(net.env, 1)
       },
