@@ -1,7 +1,7 @@
 /** What owners do: anything, at any time; nothing at all; and with few buffers. */
 
 import { virtual } from '@favonius/clock'
-import type { TcpConnection, TcpListener, TcpSink } from '@favonius/contract'
+import type { NetBuf, TcpConnection, TcpListener, TcpSink } from '@favonius/contract'
 import { address } from '@favonius/inet'
 import { ipv4 } from '@favonius/ipv4'
 import { ipv6 } from '@favonius/ipv6'
@@ -109,7 +109,7 @@ test('an owner that never reads holds a window, and no more', async () => {
 test('without buffers nothing is lost for good: what was to be acknowledged, sent or ended follows', async () => {
   const s = new Script({ quota: 16_384 }).established({ options: 'mss 1460' })
   const hold = (): (() => void) => {
-    const held = []
+    const held: NetBuf[] = []
     for (;;) {
       const packet = s.stack.netif.buffers.alloc(64)
       if (packet === undefined) break

@@ -316,7 +316,7 @@ export class Script {
   }
 
   /** The packet that was looked at last, from its IP header on. */
-  packet = new Uint8Array(0)
+  packet: Uint8Array = new Uint8Array(0)
 
   #read6(bytes: Uint8Array): Segment {
     const segment = this.#segment
