@@ -76,7 +76,8 @@ export class Recovery {
       // What duplicates had announced is delivered already (RFC 6582 §3.2 step 3).
       delivered = Math.max(0, advanced - this.#duplicates * this.control.mss)
       this.#duplicates = 0
-      if (this.state !== 'open' && ((una - this.#point) | 0) < 0) this.#loseFirst()
+      // RFC 6582 §3.2, a partial acknowledgement. After a timeout all is lost anyway, or has just been sent again.
+      if (this.state === 'recovery' && ((una - this.#point) | 0) < 0) this.#loseFirst()
     }
     if (this.state !== 'open' && ((una - this.#point) | 0) >= 0) this.#finish()
     if (this.state === 'open' && this.#flight.lost > 0) this.#begin(next, now)
