@@ -88,6 +88,8 @@ export class Recovery {
   /** The peer acknowledged once more what it had, without more (RFC 5681 §2: duplicate ACK). */
   duplicate(next: number, now: Instant): void {
     if (this.#flight.count === 0) return
+    // RFC 5681 §3.2: no more of them count than there were segments to bring them forth.
+    if (this.state === 'recovery' && this.#duplicates * this.control.mss >= this.#began) return
     this.#duplicates++
     if (this.state === 'open' && this.#duplicates === DUPLICATES) {
       this.#loseFirst()

@@ -23,6 +23,17 @@ test('RFC 5681 §3.1, RFC 6298 §5: after a timeout each acknowledgement lets tw
   }
 })
 
+test('RFC 5681 §3.2: duplicates of any number are no more than what is under way', async () => {
+  const s = new Script().established(LEGACY)
+  s.write(60_000)
+  assert.is(s.sent().length, 10)
+  for (let i = 0; i < 100; i++) s.receive('. 1:1(0) ack 1')
+  const sent = bare(s.sent())
+  assert.is(sent.filter((line) => line.startsWith('. 1:')).length, 1)
+  assert.ok(sent.length <= 11, `${sent.length} segments`)
+  await s.end()
+})
+
 test('RFC 3042: the first two duplicates each let one new segment pass', async () => {
   const s = new Script().established(LEGACY)
   s.write(60_000)
