@@ -20,12 +20,13 @@ export type RecoveryState = 'open' | 'recovery' | 'loss'
 
 /** Loss recovery of one connection. */
 export class Recovery {
-  readonly control: CongestionControl
+  control: CongestionControl
   state: RecoveryState = 'open'
   /** When what is late now becomes lost; Infinity when nothing is late. */
   reorderDue: Instant = Infinity
   readonly #flight: Flight
   readonly #times: RoundTrip
+  readonly #congestion: Congestion
   /** `snd.nxt` when it began: it ends when that is acknowledged (RFC 6675 §5: RecoveryPoint). */
   #point = 0
   /** RFC 6937 §3: bytes delivered and sent since it began, and in flight when it began. */
@@ -49,7 +50,13 @@ export class Recovery {
   constructor(flight: Flight, times: RoundTrip, congestion: Congestion, mss: number) {
     this.#flight = flight
     this.#times = times
+    this.#congestion = congestion
     this.control = congestion.begin(mss)
+  }
+
+  /** The handshake is over. One whose SYN was lost twice begins with one segment (RFC 5681 §3.1; RFC 6298 §2.1 allows for the first). */
+  established(mss: number, lost: boolean): void {
+    this.control = this.#congestion.begin(mss, lost ? mss : undefined)
   }
 
   /** Bytes that may be in flight. */

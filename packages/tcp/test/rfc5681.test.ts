@@ -23,6 +23,31 @@ test('RFC 5681 §3.1, RFC 6298 §5: after a timeout each acknowledgement lets tw
   }
 })
 
+test('RFC 6928 §2: ten segments at first, of the size that the peer takes', async () => {
+  for (const [options, mss] of [['mss 536', 536], ['mss 1000,sackOK,ts', 988], ['mss 1', 48]] as const) {
+    const s = new Script().established({ options })
+    s.write(60_000)
+    const sent = s.sent()
+    assert.is(sent.length, 10, options)
+    assert.is(bare(sent)[9], `. ${9 * mss + 1}:${10 * mss + 1}(${mss}) ack 1`)
+    await s.end()
+  }
+})
+
+test('RFC 5681 §3.1: whose SYN was lost more than once begins with one segment', async () => {
+  const s = new Script().connect().expect('S 0:0(0)').after(3000).expect('S 0:0(0)', 'S 0:0(0)').receive('S. 0:0(0) ack 1 win 65535 <mss 1460>').expect('. 1:1(0) ack 1')
+  s.write(60_000).expect('. 1:1461(1460) ack 1').silence()
+  s.receive('. 1:1(0) ack 1461')
+  assert.is(s.sent().length, 2, 'slow start')
+  await s.end()
+  // One SYN may be lost: a second is a short time (RFC 6298 appendix A).
+  const t = new Script().listen()
+  t.receive('S 0:0(0) win 65535 <mss 1460>').expect('S. 0:0(0) ack 1').after(1000).expect('S. 0:0(0) ack 1').receive('. 1:1(0) ack 1').accept()
+  t.write(60_000)
+  assert.is(t.sent().length, 10)
+  await t.end()
+})
+
 test('RFC 5681 §3.2: duplicates of any number are no more than what is under way', async () => {
   const s = new Script().established(LEGACY)
   s.write(60_000)
