@@ -157,6 +157,8 @@ export class Connection implements TcpConnection, Flow {
   /** Retransmissions of the first segment in flight, or probes of a window that is shut; and when it was probed last. */
   #retries = 0
   #askedAt: Instant = -Infinity
+  /** Our SYN was sent again more than once. */
+  #synLost = false
   /** When a segment was heard last, and when one was sent that begins something. */
   heardAt: Instant
   sentAt: Instant
@@ -471,6 +473,7 @@ export class Connection implements TcpConnection, Flow {
     if (next === 'ESTABLISHED') {
       this.news.established = true
       this.times.doubt()
+      this.recovery.established(this.mss, this.#synLost)
       this.parent?.established(this)
       if (this.ending) this.go('close')
     } else if (next === 'TIME-WAIT') this.#wait()
@@ -658,6 +661,7 @@ export class Connection implements TcpConnection, Flow {
     this.times.backOff()
     this.probing = false
     if (opening) {
+      this.#synLost = this.#retries > 1
       const sent = this.flight.at(0)
       this.output.retransmit(sent, now)
     } else {

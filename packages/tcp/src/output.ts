@@ -48,7 +48,10 @@ export class Output {
     if (lost !== undefined) {
       // One that is outside of the window by now waits for it (RFC 9293 §3.8.6: a window may shrink).
       if (((lost.start - c.sndUna) | 0) >= c.sndWnd && c.sndWnd > 0) return false
-      if (recovery.pipe + Math.min(lost.end - lost.start | 0, c.mss) > recovery.window && recovery.pipe > 0) return false
+      if (recovery.pipe + Math.min(lost.end - lost.start | 0, c.mss) > recovery.window && recovery.pipe > 0) {
+        this.limited = true
+        return false
+      }
       return this.retransmit(lost, now)
     }
     const sent = (c.sndNxt - c.base) | 0

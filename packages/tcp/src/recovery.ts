@@ -20,12 +20,13 @@ export type RecoveryState = 'open' | 'recovery' | 'loss'
 
 /** Loss recovery of one connection. */
 export class Recovery {
-  readonly control: CongestionControl
+  control: CongestionControl
   state: RecoveryState = 'open'
   /** When what is late now becomes lost; Infinity when nothing is late. */
   reorderDue: Instant = Infinity
   readonly #flight: Flight
   readonly #times: RoundTrip
+  readonly #congestion: Congestion
   /** `snd.nxt` when it began: it ends when that is acknowledged (RFC 6675 §5: RecoveryPoint). */
   #point = 0
   /** RFC 6937 §3: bytes delivered and sent since it began, and in flight when it began. */
@@ -49,7 +50,13 @@ export class Recovery {
   constructor(flight: Flight, times: RoundTrip, congestion: Congestion, mss: number) {
     this.#flight = flight
     this.#times = times
+    this.#congestion = congestion
     this.control = congestion.begin(mss)
+  }
+
+  /** The handshake is over. One whose SYN was lost twice begins with one segment (RFC 5681 §3.1; RFC 6298 §2.1 allows for the first). */
+  established(mss: number, lost: boolean): void {
+    this.control = this.#congestion.begin(mss, lost ? mss : undefined)
   }
 
   /** Bytes that may be in flight. */
@@ -76,7 +83,8 @@ export class Recovery {
       // What duplicates had announced is delivered already (RFC 6582 §3.2 step 3).
       delivered = Math.max(0, advanced - this.#duplicates * this.control.mss)
       this.#duplicates = 0
-      if (this.state !== 'open' && ((una - this.#point) | 0) < 0) this.#loseFirst()
+      // RFC 6582 §3.2, a partial acknowledgement. After a timeout all is lost anyway, or has just been sent again.
+      if (this.state === 'recovery' && ((una - this.#point) | 0) < 0) this.#loseFirst()
     }
     if (this.state !== 'open' && ((una - this.#point) | 0) >= 0) this.#finish()
     if (this.state === 'open' && this.#flight.lost > 0) this.#begin(next, now)
@@ -87,6 +95,8 @@ export class Recovery {
   /** The peer acknowledged once more what it had, without more (RFC 5681 §2: duplicate ACK). */
   duplicate(next: number, now: Instant): void {
     if (this.#flight.count === 0) return
+    // RFC 5681 §3.2: no more of them count than there were segments to bring them forth.
+    if (this.state === 'recovery' && this.#duplicates * this.control.mss >= this.#began) return
     this.#duplicates++
     if (this.state === 'open' && this.#duplicates === DUPLICATES) {
       this.#loseFirst()

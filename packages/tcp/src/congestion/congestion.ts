@@ -5,8 +5,8 @@ import type { Instant } from '@favonius/contract'
 /** A kind of congestion control. Stateless: one value serves all connections. */
 export interface Congestion {
   readonly name: string
-  /** For one connection, with the initial window. `mss` is the most data in a segment (SMSS), in bytes. */
-  begin(mss: number): CongestionControl
+  /** For one connection. `mss` is the most data in a segment (SMSS), `window` what may be under way at first, in bytes: else the initial window. */
+  begin(mss: number, window?: number): CongestionControl
 }
 
 /** How much one connection may have under way. All sizes are in bytes. */

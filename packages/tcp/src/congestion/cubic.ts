@@ -48,9 +48,9 @@ class Cubic implements CongestionControl {
   #timedOut = false
   #before: State | undefined = undefined
 
-  constructor(mss: number) {
+  constructor(mss: number, window = initialWindow(mss)) {
     this.mss = mss
-    this.#window = initialWindow(mss)
+    this.#window = window
   }
 
   get window(): number {
@@ -148,4 +148,4 @@ class Cubic implements CongestionControl {
 }
 
 /** CUBIC as a value, for a connection or a stack. */
-export const cubic: Congestion = { name: 'cubic', begin: (mss) => new Cubic(mss) }
+export const cubic: Congestion = { name: 'cubic', begin: (mss, window) => new Cubic(mss, window) }

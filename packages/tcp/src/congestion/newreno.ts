@@ -21,9 +21,9 @@ class NewReno implements CongestionControl {
   #windowBefore = 0
   #thresholdBefore = 0
 
-  constructor(mss: number) {
+  constructor(mss: number, window = initialWindow(mss)) {
     this.mss = mss
-    this.window = initialWindow(mss)
+    this.window = window
   }
 
   acknowledged(bytes: number, _now: Instant, _roundTrip: number, limited: boolean): void {
@@ -77,7 +77,7 @@ class NewReno implements CongestionControl {
 }
 
 /** NewReno as a value, for a connection or a stack. */
-export const reno: Congestion = { name: 'newreno', begin: (mss) => new NewReno(mss) }
+export const reno: Congestion = { name: 'newreno', begin: (mss, window) => new NewReno(mss, window) }
 
 /** NewReno for all connections that begin from now on. */
 export const newReno = /* @__PURE__ */ feature({
