@@ -524,24 +524,28 @@ export class Connection implements TcpConnection, Flow {
     const { news } = this
     if (this.#telling) return
     this.#telling = true
-    if (news.established) {
-      news.established = false
-      if (this.parent !== undefined) this.parent.announce()
-      else if (!this.orphan) this.sink.established?.()
+    try {
+      if (news.established) {
+        news.established = false
+        if (this.parent !== undefined) this.parent.announce()
+        else if (!this.orphan) this.sink.established?.()
+      }
+      if (news.readable) {
+        news.readable = false
+        if (!this.orphan) this.sink.readable()
+      }
+      if (news.ended) {
+        news.ended = false
+        if (!this.orphan) this.sink.ended()
+      }
+      if (news.writable) {
+        news.writable = false
+        if (!this.orphan && this.#sends()) this.sink.writable()
+      }
+    } finally {
+      // An owner that throws is told the next time all the same.
+      this.#telling = false
     }
-    if (news.readable) {
-      news.readable = false
-      if (!this.orphan) this.sink.readable()
-    }
-    if (news.ended) {
-      news.ended = false
-      if (!this.orphan) this.sink.ended()
-    }
-    if (news.writable) {
-      news.writable = false
-      if (!this.orphan && this.#sends()) this.sink.writable()
-    }
-    this.#telling = false
     if (this.#wrote) {
       this.#wrote = false
       if (this.state !== 'CLOSED') this.output.push(this.layer.env.clock.now())

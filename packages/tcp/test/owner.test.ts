@@ -232,4 +232,16 @@ test('v6only: `::` does not hear IPv4', async () => {
   await end()
 })
 
+test('an owner that throws is told what comes later all the same', async () => {
+  const s = new Script().established()
+  s.connection!.sink = { ...s.sink, readable() { throw new Error('an owner that throws') } }
+  assert.throws(() => s.receive('P. 1:11(10) ack 1'), /an owner that throws/)
+  s.connection!.sink = s.sink
+  s.receive('P. 11:21(10) ack 1')
+  assert.equal(s.told(), ['readable'])
+  s.read(20)
+  s.after(200).sent()
+  await s.end()
+})
+
 test.run()
