@@ -152,6 +152,8 @@ export function serveIperf3(w: World): Promise<Outcome> {
     data.flow(parameters.reverse ? 'out' : 'in')
     await control.expect(state.testEnd)
     data.hold()
+    // Its client waits for the rest of a block, unless the stream ends.
+    data.connection.end()
     control.say(state.exchangeResults)
     const theirs = bytesIn(await control.readJson())
     const ours = data.bytes
