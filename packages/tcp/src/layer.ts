@@ -49,8 +49,11 @@ export class TcpLayer implements Tcp, Transport {
   readonly ip: Ip
   readonly buffers: BufferPool
   readonly options: Settings<typeof tcpOptions>
+  /** @internal */
   readonly sequences: InitialSequence
+  /** @internal */
   readonly drops
+  /** @internal */
   readonly counters
   /** Of connections that begin from now on. */
   congestion: Congestion = cubic
@@ -66,7 +69,7 @@ export class TcpLayer implements Tcp, Transport {
   #firstWait = 0
   #waits = 0
   readonly #waitTimer: Timer
-  /** Blocks of a SACK option, filled anew for each. */
+  /** @internal Blocks of a SACK option, filled anew for each. */
   readonly blocks = new Int32Array(8)
   /** The one record that every segment is read into. */
   readonly #segment = new Segment()
@@ -217,11 +220,12 @@ export class TcpLayer implements Tcp, Transport {
     throw failure('EADDRINUSE', 'every dynamic TCP port (49152 to 65535) is listened on')
   }
 
+  /** @internal */
   unlisten(listener: Listener): void {
     this.#listeners.splice(this.#listeners.indexOf(listener), 1)
   }
 
-  /** A connection that somebody asks us for, in the place of one whose numbers ended at `after`; undefined when there is no room, or no way back. */
+  /** @internal A connection that somebody asks us for, in the place of one whose numbers ended at `after`; undefined when there is no room, or no way back. */
   welcome(segment: Segment, ip: IpInfo, binding: TcpBinding, after: number | undefined): Connection | undefined {
     if (this.#connections.size >= this.options.maxConnections) return undefined
     const { layer, iface, source, destination } = ip
@@ -239,11 +243,12 @@ export class TcpLayer implements Tcp, Transport {
 
   // ---- what connections ask of it ----
 
+  /** @internal */
   routeOf({ remote, local, iface, hopLimit, trafficClass }: Connection): Route | undefined {
     return this.ip.layer(remote.ip.family)?.route(remote.ip, { protocol: PROTOCOL_TCP, iface, source: local.ip, hopLimit, trafficClass })
   }
 
-  /** A connection waits for its interface to have room, or no longer. */
+  /** @internal A connection waits for its interface to have room, or no longer. */
   await(connection: Connection, waits = true): void {
     if (waits) this.#blocked.add(connection)
     else this.#blocked.delete(connection)
@@ -258,18 +263,18 @@ export class TcpLayer implements Tcp, Transport {
     }
   }
 
-  /** It is over: no segment is its any more. */
+  /** @internal It is over: no segment is its any more. */
   remove(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
     if (this.#flows.find(connection.local.ip, connection.local.port, connection.remote.ip, connection.remote.port) === connection) this.#flows.remove(connection)
   }
 
-  /** It is over, and holds what was not read yet. */
+  /** @internal It is over, and holds what was not read yet. */
   keep(connection: Connection): void {
     this.#kept.add(connection)
   }
 
-  /** It holds nothing any more. */
+  /** @internal It holds nothing any more. */
   forget(connection: Connection): void {
     this.#kept.delete(connection)
     connection.incoming.clear()
@@ -277,6 +282,7 @@ export class TcpLayer implements Tcp, Transport {
 
   // ---- TIME-WAIT ----
 
+  /** @internal */
   wait(connection: Connection): void {
     this.remove(connection)
     const { maxTimeWait, timeWaitDelay } = this.options
@@ -305,7 +311,7 @@ export class TcpLayer implements Tcp, Transport {
     return waiting
   }
 
-  /** The peer's FIN came again. */
+  /** @internal The peer's FIN came again. */
   waitAnew(waiting: TimeWait): void {
     waiting.expires = this.env.clock.now() + this.options.timeWaitDelay
   }
@@ -389,7 +395,7 @@ export class TcpLayer implements Tcp, Transport {
     return best
   }
 
-  /** RFC 9293 §3.10.7.1: a reset that whoever sent the segment takes for an answer to it. */
+  /** @internal RFC 9293 §3.10.7.1: a reset that whoever sent the segment takes for an answer to it. */
   refuse(segment: Segment, ip: IpInfo): void {
     const { flags, acknowledgment, sequence, length } = segment
     if ((flags & RST) !== 0 || !this.options.rejectWithRst) return
@@ -399,7 +405,7 @@ export class TcpLayer implements Tcp, Transport {
     this.#bare(segment.destinationPort, segment.sourcePort, answers ? acknowledgment : 0, answers ? 0 : (sequence + size) | 0, answers ? RST : RST | ACK, 0, ip)
   }
 
-  /** An acknowledgement without a connection. */
+  /** @internal An acknowledgement without a connection. */
   answer(waiting: TimeWait, sequence: number, acknowledgment: number, window: number, ip: IpInfo): void {
     this.#bare(waiting.local.port, waiting.remote.port, sequence, acknowledgment, ACK, window, ip, waiting.timestamps ? waiting : undefined)
   }

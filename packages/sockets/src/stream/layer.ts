@@ -9,7 +9,7 @@ import { StreamSettings } from './options.ts'
 import type { StreamParts } from './parts.ts'
 import { Ports } from './ports.ts'
 import { StackStreams } from './seam.ts'
-import { StreamSocket, type BsdStreamSocket, type StreamOwner } from './socket.ts'
+import { StreamSocket, type BsdStreamSocket } from './socket.ts'
 import { connect, WebListener, type Socket, type SocketListener, type WebAddress, type WebListenOptions, type WebOptions } from './web.ts'
 
 /** `stack.streamSockets`, which `stack.sockets` offers as well. */
@@ -28,7 +28,8 @@ export interface StreamSockets extends StreamNet {
 const isSink = (how: StreamSink | WebOptions | undefined): how is StreamSink => how !== undefined && 'receive' in how
 
 /** Stream sockets over TCP. `tcp()` brings one; so does whoever wires a stack by hand. */
-export class StreamSocketsLayer implements StreamSockets, StreamOwner {
+export class StreamSocketsLayer implements StreamSockets {
+  /** @internal Who listens where. */
   readonly ports: Ports
   readonly #parts: StreamParts
   readonly #seam: StackStreams
@@ -68,6 +69,7 @@ export class StreamSocketsLayer implements StreamSockets, StreamOwner {
 
   // ---- what sockets ask of it ----
 
+  /** @internal A connection that was accepted. */
   adopt(family: AddressFamily, settings: StreamSettings, connection: TcpConnection): StreamSocket {
     return this.#made(new StreamSocket(this.#parts, this, family, settings, connection))
   }
@@ -77,10 +79,12 @@ export class StreamSocketsLayer implements StreamSockets, StreamOwner {
     return socket
   }
 
+  /** @internal A socket was closed. */
   closed(socket: StreamSocket): void {
     this.#sockets.delete(socket)
   }
 
+  /** @internal Resets a connection whose end is not acknowledged in time (SO_LINGER). */
   linger(connection: TcpConnection, ms: number): void {
     const { clock } = this.#parts.env
     const timer = clock.timer(() => {
