@@ -39,7 +39,7 @@ if (peer('iperf3 over TAP', { command: ['ip', 'iperf3'], package: 'iproute2 iper
 
       check(`its client, and a server of ours, ${way}`, async (w) => {
         const served = serveIperf3(w)
-        const printed = await w.linux.must('iperf3', '-c', US[family], '-p', String(PORT), '-t', String(SECONDS), '-J', ...(reverse ? ['-R'] : []))
+        const printed = await w.linux.must('timeout', '20', 'iperf3', '-c', US[family], '-p', String(PORT), '-t', String(SECONDS), '-J', ...(reverse ? ['-R'] : []))
         const { error, end } = JSON.parse(printed) as Report
         assert.is(error, undefined)
         const { ours, theirs }: Outcome = await served
@@ -49,7 +49,7 @@ if (peer('iperf3 over TAP', { command: ['ip', 'iperf3'], package: 'iproute2 iper
       })
 
       check(`its server, and a client of ours, ${way}`, async (w) => {
-        const server = w.linux.start('iperf3', '-s', '-1', '-p', String(PORT), '--forceflush')
+        const server = w.linux.start('timeout', '20', 'iperf3', '-s', '-1', '-p', String(PORT), '--forceflush')
         await server.printed(/Server listening/)
         const { ours, theirs } = await runIperf3(w, family, SECONDS, reverse)
         agree(reverse ? theirs : ours, reverse ? ours : theirs)
