@@ -146,7 +146,14 @@ export class TapDriver implements TapDevice, Watcher {
     const at = frame.add(length)
     frame.u8.set(this.#scratch.subarray(this.#header, size), at)
     if (this.#header) readHeader(this.#scratchView, 0, frame)
-    this.#sink!.frame(frame)
+    this.#deliver(frame, length)
+  }
+
+  /** Only a large segment may be longer than the MTU. */
+  #deliver(frame: NetBuf, length: number): void {
+    if (length <= this.#usual || frame.segmentSize > 0) return this.#sink!.frame(frame)
+    frame.unref()
+    this.#sink!.lost('too long')
   }
 
   /** Reads one frame, straight into a slot that holds the longest; one that is much shorter moves to a slot of its size. False when there is none. */
@@ -170,7 +177,7 @@ export class TapDriver implements TapDevice, Watcher {
       else frame.u8.set(landing!.u8.subarray(landing!.offset, landing!.offset + length), at)
     } else this.#landing = undefined
     if (header) readHeader(landing!.dv, landing!.offset - header, frame)
-    this.#sink!.frame(frame)
+    this.#deliver(frame, length)
     return true
   }
 

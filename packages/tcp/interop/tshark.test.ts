@@ -32,8 +32,8 @@ const expected = new Map([
 ])
 const RETRANSMISSION = 'This frame is a (suspected) retransmission'
 const WINDOW_UPDATE = 'TCP window update'
-/** What bad links are for. Nothing of checksums, lengths, options or windows. */
-const LOSSY = /retransmission|out-of-order|Duplicate ACK|D-SACK|not captured|ACKed segment|window update|^tcp: (?:after the end|outside of the window|timestamp of the past|no listener|behind the end|reset(?: that is out of place)?)$|reset \(RST\)/
+/** What bad links are for: while one segment is missing, those behind it fill the window. Nothing of checksums, lengths or options. */
+const LOSSY = /retransmission|out-of-order|Duplicate ACK|D-SACK|not captured|ACKed segment|window update|Zero Window|window specified by the receiver is now completely full|^tcp: (?:after the end|outside of the window|timestamp of the past|no listener|behind the end|reset(?: that is out of place)?)$|reset \(RST\)/
 
 /** Four connections: 2 MiB to Linux and 2 MiB from it, over each family. One end closes its half long before the other. */
 async function captured(options: WorldOptions): Promise<{ held: Map<string, number>, sentAgain: number }> {
