@@ -114,6 +114,39 @@ for (const [title, link] of [['', { latency: 1 }], [' on a bad link', { latency:
   }, link)
 }
 
+check('what is read last is written back, by who reads ahead too', async ({ join }) => {
+  const { client, server } = await join()
+  const reader = server.readable.getReader()
+  const writer = server.writable.getWriter()
+  const echo = async (): Promise<void> => {
+    for (let next = reader.read(); ;) {
+      const { done, value } = await next
+      if (done) return
+      // The end is heard before what came before it is written.
+      next = reader.read()
+      writer.write(value).catch(() => {})
+      await writer.write(value)
+    }
+  }
+  const out = client.writable.getWriter()
+  await out.write(bytes('hello'))
+  await out.close()
+  await echo()
+  assert.is(await all(client.readable), 'hellohello')
+  await Promise.all([client.closed, server.closed])
+})
+
+check('close sends what its writer was given', async ({ join }) => {
+  const { client, server } = await join()
+  const writer = client.writable.getWriter()
+  for (let n = 0; n < 20; n++) writer.write(new Uint8Array(10_000)).catch(() => {})
+  const closed = client.close()
+  let size = 0
+  for await (const chunk of server.readable as unknown as AsyncIterable<Uint8Array>) size += chunk.length
+  assert.is(size, 200_000)
+  await closed
+})
+
 check('a readable that nobody reads shuts the window', async ({ join, net, a, b }) => {
   const { client, server } = await join()
   const writer = client.writable.getWriter()

@@ -3,7 +3,7 @@
  * reads stays in TCP, and shuts the window.
  */
 
-import type { Endpoint, Env, Stream, StreamNet, StreamSink, TcpConnection, TcpListener } from '@favonius/contract'
+import type { Endpoint, Env, Stream, StreamNet, StreamSink, TcpConnection, TcpListener, Timer } from '@favonius/contract'
 import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
 
@@ -66,6 +66,9 @@ export function toEndpoint(address: string | WebAddress): Endpoint {
 /** Bytes that one chunk of a readable has at most and a segment: what waits is given as one, for chunks cost more than bytes do. */
 const MOST = 65_536
 
+/** Milliseconds without a write after which none is on its way from what was read. */
+const IDLE = 1
+
 const shown = ({ address, port }: Endpoint): string => (address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`)
 
 /** A promise whose rejection is nobody's fault when nobody looks at it. */
@@ -93,6 +96,10 @@ class Bridge implements StreamSink {
   #written: Deferred<void> | undefined
   /** Our side ends, behind the write under way. */
   #ends = false
+  /** It ends once nothing is being written any more; how many writes there were, and who looks whether there are more. */
+  #endsIdle = false
+  #writes = 0
+  #idle: Timer | undefined
   /** The readable side is over: by the peer's end, by `cancel`, by `close`, by an error. */
   #read = false
   /** `close` was called. */
@@ -194,7 +201,7 @@ class Bridge implements StreamSink {
     this.#finish()
     // There is nothing more to wait for than the end of it all.
     this.#stream!.resume()
-    if (!this.#halfOpen) this.#end()
+    if (!this.#halfOpen) this.#endIdle()
   }
 
   #finish(): void {
@@ -215,6 +222,7 @@ class Bridge implements StreamSink {
 
   #write(chunk: ArrayBuffer | ArrayBufferView): void | Promise<void> {
     const bytes = toBytes(chunk)
+    this.#writes++
     const taken = this.#stream!.write(bytes)
     if (taken === bytes.length) return
     this.#rest = bytes.subarray(taken)
@@ -233,6 +241,25 @@ class Bridge implements StreamSink {
     this.#rest = undefined
     this.#written!.resolve()
     if (this.#ends) this.#stream!.end()
+    else if (this.#endsIdle) this.#endIdle()
+  }
+
+  /**
+   * Ends our side when no further write has come for a moment: what was read last may be on its way here, through a pipe, and writes
+   * may wait in the stream. Whoever has locked the writable is the only one who knows.
+   */
+  #endIdle(): void {
+    this.#endsIdle = true
+    const { clock } = this.#env
+    const writes = this.#writes
+    this.#idle?.cancel()
+    this.#idle = clock.timer(() => {
+      // A write that is under way comes back here when it is done.
+      if (this.#rest !== undefined) return
+      if (this.#writes === writes) this.#end()
+      else this.#endIdle()
+    })
+    this.#idle.schedule(clock.now() + IDLE)
   }
 
   #end(): void {
@@ -257,13 +284,14 @@ class Bridge implements StreamSink {
   #leave(): void {
     this.#finish()
     const { writable } = this.socket
-    // What waits to be written goes before the end; a writer that has the lock says itself when it is done.
-    if (writable.locked) this.#end()
+    // What waits to be written goes before the end.
+    if (writable.locked) this.#endIdle()
     else writable.close().catch(() => this.#end())
     this.#stream!.resume()
   }
 
   closed(error?: Error): void {
+    this.#idle?.cancel()
     this.#env.wake()
     if (error === undefined) {
       this.#finish()
