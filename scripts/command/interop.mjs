@@ -12,7 +12,7 @@ export default async function interop(filters) {
     console.log(tally({ passed: 0, failed: filters.length ? 1 : 0, skipped: 0 }))
     return filters.length ? 1 : 0
   }
-  const sum = await runSuites(paths.map((path) => [path]), { width: 1, timeout: 300_000 })
+  const sum = await runSuites(paths.map((path) => [path]), { width: 1, timeout: 600_000 })
   const said = (pattern) => [...new Set([...sum.output.matchAll(pattern)].map((match) => match[1]))].sort()
   // Not only at the beginning of a line: uvu leaves a line open while its tests run.
   const missing = said(/\bskipped: (.+?) not installed/g)

@@ -4,7 +4,7 @@ import { peer, suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { fetch, send, world } from './world.ts'
 
-const test = suite('tcp: with the Linux kernel, over bad links', { timeout: 120_000 })
+const test = suite('tcp: with the Linux kernel, over bad links', { timeout: 240_000 })
 const MIB = 2 ** 20
 
 if (peer('the Linux kernel over TAP', { command: ['ip'], package: 'iproute2', root: true, tun: true })) {
