@@ -187,7 +187,9 @@ check('a peer that is killed', async (w) => {
 check('a peer that vanishes with data under way is given up when its owner says', async (w) => {
   const reader = w.linux.start(process.execPath, '-e', `require('node:net').createServer((s) => s.resume().on('error', () => {})).listen(8, '::', () => console.log('ready'))`)
   await reader.printed(/ready/)
-  const fill = writer(1024 * MIB)
+  const chunk = new Uint8Array(65_536)
+  // Without an end: a gigabyte is through before the peer has vanished.
+  const fill = (to: TcpConnection): void => { while (to.write(chunk) === chunk.length); }
   let code: string | undefined
   const over = deferred<void>(system)
   const connection: TcpConnection = w.stack.tcp.connect(address(LINUX[6]), 8, {
