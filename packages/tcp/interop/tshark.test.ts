@@ -32,6 +32,8 @@ const expected = new Map([
 ])
 const RETRANSMISSION = 'This frame is a (suspected) retransmission'
 const WINDOW_UPDATE = 'TCP window update'
+/** Linux writes a checksum of zero as UDP would have it, when it works it out late (skb_checksum_help). Ours is tested in netif and pcap. */
+const LINUX = /see RFC 1624/
 /** What bad links are for: while one segment is missing, those behind it fill the window. Nothing of checksums, lengths or options. */
 const LOSSY = /retransmission|out-of-order|Duplicate ACK|D-SACK|not captured|ACKed segment|window update|Zero Window|window specified by the receiver is now completely full|^tcp: (?:after the end|outside of the window|timestamp of the past|no listener|behind the end|reset(?: that is out of place)?)$|reset \(RST\)/
 
@@ -70,12 +72,12 @@ if (peer('tshark and the Linux kernel over TAP', { command: ['ip', 'tshark'], pa
       held = seen.held
     }
     for (const [opinion, times] of expected) assert.is(held.get(opinion), times, opinion)
-    assert.equal([...held.keys()].filter((opinion) => !expected.has(opinion) && opinion !== WINDOW_UPDATE), [])
+    assert.equal([...held.keys()].filter((opinion) => !expected.has(opinion) && opinion !== WINDOW_UPDATE && !LINUX.test(opinion)), [])
   })
 
   test('where 1 % is lost, as much comes late, and half as much twice', async () => {
     const { held } = await captured({ faults: 0.01 })
-    assert.equal([...held.keys()].filter((opinion) => !expected.has(opinion) && !LOSSY.test(opinion)), [])
+    assert.equal([...held.keys()].filter((opinion) => !expected.has(opinion) && !LOSSY.test(opinion) && !LINUX.test(opinion)), [])
   })
 }
 
