@@ -284,8 +284,8 @@ class Bridge implements StreamSink {
   #leave(): void {
     this.#finish()
     const { writable } = this.socket
-    // What waits to be written goes before the end.
-    if (writable.locked) this.#endIdle()
+    // What waits to be written goes before the end; a writer that has the lock says itself when it is done, and might never be.
+    if (writable.locked) this.#end()
     else writable.close().catch(() => this.#end())
     this.#stream!.resume()
   }
