@@ -17,5 +17,6 @@ export {
 export { addressSum, finish, fold, pseudoSum, sum } from './checksum.ts'
 export { serial16, serial32, serial8, type Serial } from './serial.ts'
 export * from './numbers.ts'
+export { dynamicPort } from './ports.ts'
 export { IPV4, IPV6 } from './headers.ts'
 export { errors, failure, type ErrorCode } from './errno.ts'

@@ -21,8 +21,6 @@ import { HEADER, MAX_WINDOW_SCALE, TIMESTAMPS_SIZE, type Segment } from './wire.
 const FIRST_SEND_BUFFER = 65_536
 /** The largest retransmission timeout (RFC 6298 §2.4: at least 60 s). */
 const MOST_RTO = 120_000
-/** Milliseconds until a write is tried again when buffers were short. */
-const BUFFER_RETRY = 10
 /** Milliseconds in FIN-WAIT-2 when nobody reads any more. */
 const FIN_WAIT = 60_000
 /** What every IPv4 and IPv6 host takes in one segment (RFC 9293 §3.7.1). */
@@ -378,7 +376,7 @@ export class Connection implements TcpConnection, Flow {
   /** Its owner has more: it is told when there is room; or, when it was buffers that were short, after a while. */
   #want(): void {
     this.#wants = true
-    if (this.outgoing.room > 0) this.deadlines.set(deadline.buffer, this.layer.env.clock.now() + BUFFER_RETRY)
+    if (this.outgoing.room > 0) this.output.noBuffer(this.layer.env.clock.now())
   }
 
   /** Sends what may go; when its owner is done, while it is being told. */

@@ -250,7 +250,7 @@ export class Flight {
 
   /** Cuts a segment to `size` bytes, for one that is too large for its way by now. The rest is a segment of its own, as lost as it was. */
   cut(sent: Sent, size: number): void {
-    for (let i = 0; i < this.#count; i++) if (this.at(i) === sent) return this.#split(i, (sent.start + size) | 0)
+    this.#split(this.#from(sent.start), (sent.start + size) | 0)
   }
 
   /**

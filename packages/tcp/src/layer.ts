@@ -5,7 +5,7 @@ import type {
   TcpListener, TcpSink, Timer, Transport,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { copyAddress, failure, fold, isUnspecified, PROTOCOL_TCP } from '@favonius/inet'
+import { copyAddress, dynamicPort, failure, fold, isUnspecified, PROTOCOL_TCP } from '@favonius/inet'
 import type { Congestion } from './congestion/congestion.ts'
 import { cubic } from './congestion/cubic.ts'
 import { Connection } from './connection.ts'
@@ -17,9 +17,6 @@ import { Roster } from './roster.ts'
 import { TimeWait } from './time-wait.ts'
 import { ACK, at, FIN, HEADER, readSegment, RST, Segment, SYN, TIMESTAMPS_SIZE, writeHeader, writeTimestamps } from './wire.ts'
 
-/** RFC 6335 §6: the dynamic ports. */
-const FIRST_DYNAMIC = 49_152
-const DYNAMIC = 65_536 - FIRST_DYNAMIC
 
 const reasons = {
   short: ['tcp: shorter than its header', 'tcp.drop'],
@@ -181,14 +178,10 @@ export class TcpLayer implements Tcp, Transport {
     return connection
   }
 
-  /** RFC 6056 §3.3.1: a random port, and the next free one from there. */
   #freePort(local: Address, remote: Address, remotePort: number): number {
-    const from = this.env.random.uint32() % DYNAMIC
-    for (let n = 0; n < DYNAMIC; n++) {
-      const port = FIRST_DYNAMIC + (from + n) % DYNAMIC
-      if (this.#flows.find(local, port, remote, remotePort) === undefined && !this.#listeners.some((listener) => listener.port === port)) return port
-    }
-    throw failure('EADDRINUSE', `every dynamic port (49152 to 65535) has a connection to ${remote} port ${remotePort}`)
+    const port = dynamicPort(this.env.random, (one) => this.#flows.find(local, one, remote, remotePort) === undefined && !this.#listeners.some((listener) => listener.port === one))
+    if (port === undefined) throw failure('EADDRINUSE', `every dynamic port (49152 to 65535) has a connection to ${remote} port ${remotePort}`)
+    return port
   }
 
   listen(binding: TcpBinding, acceptable: () => void): TcpListener {
@@ -212,12 +205,9 @@ export class TcpLayer implements Tcp, Transport {
   }
 
   #freeListenPort(binding: TcpBinding): number {
-    const from = this.env.random.uint32() % DYNAMIC
-    for (let n = 0; n < DYNAMIC; n++) {
-      const port = FIRST_DYNAMIC + (from + n) % DYNAMIC
-      if (!this.#listeners.some((other) => other.port === port && overlap(other, binding))) return port
-    }
-    throw failure('EADDRINUSE', 'every dynamic TCP port (49152 to 65535) is listened on')
+    const port = dynamicPort(this.env.random, (one) => !this.#listeners.some((other) => other.port === one && overlap(other, binding)))
+    if (port === undefined) throw failure('EADDRINUSE', 'every dynamic TCP port (49152 to 65535) is listened on')
+    return port
   }
 
   /** @internal */
@@ -420,12 +410,19 @@ export class TcpLayer implements Tcp, Transport {
     const start = packet.add(size)
     writeHeader(packet.dv, start, from, to, sequence, acknowledgment, size, flags, window)
     if (stamps !== undefined) writeTimestamps(packet.dv, start + HEADER, (Math.floor(this.env.clock.now()) + stamps.tsOffset) | 0, stamps.tsRecent)
-    packet.dv.setUint16(start + at.checksum, fold(route.pseudo + size))
+    this.send(packet, route, size)
+  }
+
+  /** @internal Sends a segment of `length` bytes: its checksum is left to whoever is last (RFC 9293 §3.1), and counts the pseudo-header alone so far. */
+  send(packet: NetBuf, route: Route, length: number): void {
+    const { dv, offset } = packet
+    dv.setUint16(offset + at.checksum, fold(route.pseudo + length))
     packet.checksum = 1
-    packet.checksumStart = start
-    packet.checksumAt = start + at.checksum
-    packet.transport = start
+    packet.checksumStart = offset
+    packet.checksumAt = offset + at.checksum
+    packet.transport = offset
     route.iface.count(this.counters.sent)
+    // What is dropped on its way down is lost as on any way, and sent again.
     route.send(packet)
   }
 

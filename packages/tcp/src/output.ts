@@ -1,12 +1,11 @@
 /** The sending side: what goes out, and when. Read RFC 9293 §3.7.4, §3.8.4 to §3.8.6 before changing this file. */
 
 import type { Instant, NetBuf, Route } from '@favonius/contract'
-import { fold } from '@favonius/inet'
 import type { Connection } from './connection.ts'
 import { deadline } from './deadlines.ts'
 import type { Sent } from './flight.ts'
 import {
-  ACK, at, FIN, HEADER, PSH, RST, SYN, synOptionsSize, TIMESTAMPS_SIZE, writeHeader, writeSack, writeSynOptions, writeTimestamps,
+  ACK, FIN, HEADER, PSH, RST, SYN, synOptionsSize, TIMESTAMPS_SIZE, writeHeader, writeSack, writeSynOptions, writeTimestamps,
 } from './wire.ts'
 
 /** The largest window that is not scaled. */
@@ -255,13 +254,14 @@ export class Output {
     const stamps = !answers || c.timestamps
     const size = HEADER + synOptionsSize(scale, permits, stamps)
     const packet = c.layer.buffers.alloc(0, route.headroom + size)
-    if (packet === undefined) return this.#noBuffer(now)
+    if (packet === undefined) return this.noBuffer(now)
     const start = packet.push(size)
     const { dv } = packet
     c.rcvAdv = (c.rcvNxt + Math.min(c.space, MOST_WINDOW)) | 0
     writeHeader(dv, start, c.local.port, c.remote.port, c.iss, answers ? c.rcvNxt : 0, size, answers ? SYN | ACK : SYN, Math.min(c.space, MOST_WINDOW))
     writeSynOptions(dv, start + HEADER, c.announcedMss(route), scale, permits, stamps, c.timestamp(now), c.tsRecent)
-    return this.#send(packet, route, size)
+    this.#send(packet, route, size)
+    return true
   }
 
   /** A segment of `size` bytes from `sequence` on. False when there is no way, or no room; something will call `push` then. */
@@ -281,7 +281,7 @@ export class Output {
     const options = (c.timestamps ? TIMESTAMPS_SIZE : 0) + (blocks > 0 ? 4 + blocks * 8 : 0)
     const before = HEADER + options
     const packet = c.layer.buffers.alloc(size, route.headroom + before)
-    if (packet === undefined) return this.#noBuffer(now)
+    if (packet === undefined) return this.noBuffer(now)
     if (size > 0) c.outgoing.copyTo(packet, (sequence - c.base) | 0, size)
     const start = packet.push(before)
     const { dv } = packet
@@ -290,7 +290,7 @@ export class Output {
     if (c.timestamps) to = writeTimestamps(dv, to, c.timestamp(now), c.tsRecent)
     if (blocks > 0) writeSack(dv, to, c.layer.blocks, blocks)
     if (size > c.mss) packet.segmentSize = c.mss
-    if (!this.#send(packet, route, before + size)) return size === 0
+    this.#send(packet, route, before + size)
     c.acknowledged()
     c.mustAcknowledge = unsaid
     return true
@@ -312,22 +312,13 @@ export class Output {
     return Math.min(count, c.timestamps ? 3 : 4, fit)
   }
 
-  #send(packet: NetBuf, route: Route, length: number): boolean {
-    const c = this.#c
-    const { dv, offset } = packet
-    dv.setUint16(offset + at.checksum, fold(route.pseudo + length))
-    packet.checksum = 1
-    packet.checksumStart = offset
-    packet.checksumAt = offset + at.checksum
-    packet.transport = offset
-    packet.priority = c.priority
-    route.iface.count(c.layer.counters.sent)
-    // What is dropped on its way down is lost as on any way, and sent again.
-    route.send(packet)
-    return true
+  #send(packet: NetBuf, route: Route, length: number): void {
+    packet.priority = this.#c.priority
+    this.#c.layer.send(packet, route, length)
   }
 
-  #noBuffer(now: Instant): false {
+  /** It is tried again after a while. */
+  noBuffer(now: Instant): false {
     const c = this.#c
     c.deadlines.set(deadline.buffer, now + BUFFER_RETRY)
     return false

@@ -4,15 +4,11 @@ import type {
   Address, BufferPool, DropReason, Env, IcmpError, Ip, IpInfo, NetBuf, Peer, Transport, Udp, UdpBinding, UdpSink, UdpSocket,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
+import { dynamicPort, failure, isUnspecified, PROTOCOL_UDP, sameAddress } from '@favonius/inet'
 import type { udpOptions } from './options.ts'
 import { PeerTable } from './peer.ts'
 import { BoundSocket } from './socket.ts'
 import { at, HEADER } from './wire.ts'
-
-/** RFC 6335 §6: the dynamic ports. */
-const FIRST_DYNAMIC = 49_152
-const DYNAMIC = 65_536 - FIRST_DYNAMIC
 
 /** UDP over the network layers of a stack. `udp()` makes one; so does whoever wires a stack by hand. */
 export class UdpLayer implements Udp, Transport {
@@ -91,14 +87,10 @@ export class UdpLayer implements Udp, Transport {
     return socket
   }
 
-  /** RFC 6056 §3.3.1: a random port, and the next free one from there. */
   #freePort(binding: UdpBinding): number {
-    const from = this.#env.random.uint32() % DYNAMIC
-    for (let n = 0; n < DYNAMIC; n++) {
-      const port = FIRST_DYNAMIC + (from + n) % DYNAMIC
-      if (!this.#ports.get(port)?.some((other) => overlap(other, binding))) return port
-    }
-    throw failure('EADDRINUSE', 'every dynamic UDP port (49152 to 65535) is in use')
+    const port = dynamicPort(this.#env.random, (one) => !this.#ports.get(one)?.some((other) => overlap(other, binding)))
+    if (port === undefined) throw failure('EADDRINUSE', 'every dynamic UDP port (49152 to 65535) is in use')
+    return port
   }
 
   /** @internal A socket was closed. */

@@ -1,12 +1,8 @@
 /** Ports that stream sockets are bound to. TCP knows those of listeners and connections; a socket that is bound has neither yet. */
 
 import type { Address, Interface } from '@favonius/contract'
-import { failure, isUnspecified, sameAddress } from '@favonius/inet'
+import { dynamicPort, failure, isUnspecified, sameAddress } from '@favonius/inet'
 import type { StreamParts } from './parts.ts'
-
-/** RFC 6335 §6: the dynamic ports. */
-const FIRST_DYNAMIC = 49_152
-const DYNAMIC = 65_536 - FIRST_DYNAMIC
 
 /** Where something is, or wants to be. */
 interface Place {
@@ -48,12 +44,9 @@ export class Ports {
   }
 
   #free(request: PortRequest): PortRequest {
-    const from = this.#parts.env.random.uint32() % DYNAMIC
-    for (let n = 0; n < DYNAMIC; n++) {
-      const tried = { ...request, port: FIRST_DYNAMIC + (from + n) % DYNAMIC, reuse: false }
-      if (!this.#isTaken(tried)) return { ...tried, reuse: request.reuse }
-    }
-    throw failure('EADDRINUSE', 'every dynamic TCP port (49152 to 65535) is in use')
+    const port = dynamicPort(this.#parts.env.random, (one) => !this.#isTaken({ ...request, port: one, reuse: false }))
+    if (port === undefined) throw failure('EADDRINUSE', 'every dynamic TCP port (49152 to 65535) is in use')
+    return { ...request, port }
   }
 
   /** As Linux has it: SO_REUSEADDR shares a port with connections, and with who is bound and says so too, and never with who listens. */
