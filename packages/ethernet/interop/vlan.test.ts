@@ -15,7 +15,7 @@ import { captureFile } from '@favonius/pcap/file'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
-import { makeNamespace, peer, suite, type Running } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, suite, type Running } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import { arp, ethernet } from '../src/index.ts'
 import { vlan } from '../src/vlan/index.ts'
@@ -63,14 +63,7 @@ async function world({ offload = false } = {}) {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, needs: boolean, body: (w: World) => Promise<void>, options?: { readonly offload: boolean }): void => {
   if (!needs) return
-  test(title, async () => {
-    const w = await world(options)
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(() => world(options), body))
 }
 
 async function serve({ namespace }: World): Promise<Running> {

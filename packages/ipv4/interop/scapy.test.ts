@@ -9,7 +9,7 @@ import { Arena, netbufIn } from '@favonius/netbuf'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
-import { makeNamespace, peer, suite } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, scapyHost, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import * as assert from 'uvu/assert'
 
@@ -17,8 +17,6 @@ const test = suite('ipv4: fragments by scapy', { timeout: 60_000 })
 const tap = peer('the Linux kernel over TAP', { command: 'ip', package: 'iproute2', root: true, tun: true })
 const scapy = tap && peer('scapy', { command: 'scapy', package: 'python3-scapy' })
 
-/** Debian's, for which python3-scapy is. */
-const PYTHON = '/usr/bin/python3'
 const HOST = fileURLToPath(new URL('../../ip/interop/host.py', import.meta.url))
 const [US, PEER] = ['192.0.2.1', '192.0.2.99']
 
@@ -34,21 +32,12 @@ async function world() {
   const eth0 = netif.add(await openTap({ name: 'fav4s', namespace: namespace.name, offload: false }), { name: 'eth0' })
   stack.ipv4.addAddress(eth0, `${US}/24`)
   await eth0.up()
-  const host = namespace.start(PYTHON, HOST, 'fav4s', `${eth0.address}`)
-  await host.printed(/ready/)
   const echo = await stack.sockets.open({ port: 7 }, { receive: (data, from) => void echo.send(data, from) })
   const control = stack.sockets.socket('inet', 'dgram')
-  let told = 0
+  const ask = (expression: Uint8Array): Promise<number> => control.sendto(expression, { address: PEER, port: 4242 })
+  const hears = await scapyHost({ program: HOST, namespace, tap: 'fav4s', iface: eth0, ask, drops: () => netif.statistics().drops })
   return {
-    stack,
-    /** What scapy hears when it has sent this, and what we dropped of it. */
-    async hears(expression: string): Promise<readonly [answers: readonly string[], drops: Readonly<Record<string, number>>]> {
-      const before = netif.statistics().drops
-      await control.sendto(new TextEncoder().encode(expression), { address: PEER, port: 4242 })
-      const [, answers] = await host.printed(new RegExp(`answers ${told++} (.*)\n`))
-      const after = Object.entries(netif.statistics().drops).map(([text, n]) => [text.replace('ipv4: ', ''), n - (before[text] ?? 0)] as const)
-      return [JSON.parse(answers!), Object.fromEntries(after.filter(([, n]) => n > 0))]
-    },
+    stack, hears,
     async stop(): Promise<void> {
       await stack.stop()
       await namespace.remove()
@@ -60,14 +49,7 @@ async function world() {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, body: (w: World) => Promise<void>): void => {
   if (!scapy) return
-  test(title, async () => {
-    const w = await world()
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(world, body))
 }
 
 check('RFC 791 §3.2: what scapy cuts is put together, in any order, and scapy puts together what we cut', async ({ stack, hears }) => {

@@ -9,7 +9,7 @@ import { Arena, netbufIn } from '@favonius/netbuf'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
-import { makeNamespace, peer, suite } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import * as assert from 'uvu/assert'
 
@@ -53,14 +53,7 @@ async function world() {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, body: (w: World) => Promise<void>): void => {
   if (!kernel) return
-  test(title, async () => {
-    const w = await world()
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(world, body))
 }
 
 const ECHO = `

@@ -9,7 +9,7 @@ import { Arena, netbufIn } from '@favonius/netbuf'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
 import { tcp } from '@favonius/tcp'
-import { makeNamespace, peer, suite, type Running } from '@favonius/testing'
+import { codeOf, inWorld, makeNamespace, peer, suite, type Running } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { sockets } from '../src/index.ts'
 
@@ -54,14 +54,7 @@ async function world() {
 
 const check = (title: string, body: (w: Awaited<ReturnType<typeof world>>) => Promise<void>): void => {
   if (!kernel) return
-  test(title, async () => {
-    const w = await world()
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(world, body))
 }
 
 /** What comes is the pattern, byte by byte; answers how much of it has come. */
@@ -73,15 +66,6 @@ function compare(): { take(chunk: Uint8Array): void; readonly size: number } {
     },
     get size() { return at },
   }
-}
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise
-  } catch (error) {
-    return (error as { code: string }).code
-  }
-  return 'it did not fail'
 }
 
 for (const address of ['2001:db8::2', '192.0.2.2']) {
@@ -132,16 +116,16 @@ check('Linux connects: an echo of two lines returns 4 MB, by both families', asy
 check('refusals, resets and silence have errno\'s codes', async ({ stack }) => {
   for (const address of ['2001:db8::2', '192.0.2.2']) {
     const make = () => stack.sockets.socket('inet6', 'stream')
-    assert.is(await code(make().connect({ address, port: 9 })), 'ECONNREFUSED')
+    assert.is(await codeOf(make().connect({ address, port: 9 })), 'ECONNREFUSED')
     const socket = make()
     await socket.connect({ address, port: 19 })
     await socket.send(new Uint8Array(1))
-    assert.is(await code(socket.recv()), 'ECONNRESET')
+    assert.is(await codeOf(socket.recv()), 'ECONNRESET')
     const web = stack.sockets.connect({ hostname: address, port: 19 })
     await web.writable.getWriter().write(new Uint8Array(1))
-    assert.is(await code(web.closed), 'ECONNRESET')
+    assert.is(await codeOf(web.closed), 'ECONNRESET')
   }
-  assert.is(await code(stack.sockets.connect('192.0.2.77:9', { timeout: 200 }).opened), 'ETIMEDOUT')
+  assert.is(await codeOf(stack.sockets.connect('192.0.2.77:9', { timeout: 200 }).opened), 'ETIMEDOUT')
 })
 
 test.run()

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { suite } from '@favonius/testing'
+import { codeOf, suite } from '@favonius/testing'
 import { sleep } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv4 } from '@favonius/ipv4'
@@ -9,6 +9,7 @@ import { ipv6Fragments } from '@favonius/ipv6/fragments'
 import { simulate } from '@favonius/sim'
 import { udp } from '@favonius/udp'
 import { sockets } from '../src/index.ts'
+import { together } from './together.ts'
 
 const test = suite('BSD datagram sockets')
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -25,24 +26,7 @@ const world = (receiveBuffer = 212_992) => {
   return { net, a, b }
 }
 
-const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>): void => test(title, async () => {
-  const made = world()
-  await made.net.run(async () => {
-    await Promise.all([made.a.iface.up(), made.b.iface.up()])
-    await body(made)
-  })
-  await made.net.stop()
-  assert.is(made.net.env.armed, 0)
-})
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise
-  } catch (error) {
-    return (error as { code: string }).code
-  }
-  return 'it did not fail'
-}
+const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>): void => test(title, () => together(world(), body))
 
 check('recvfrom waits, tells who sent, and sendto answers', async ({ a, b }) => {
   const server = b.stack.sockets.socket('inet6', 'dgram')
@@ -60,13 +44,13 @@ check('recvfrom waits, tells who sent, and sendto answers', async ({ a, b }) => 
 check('nonblocking is EAGAIN, and times out when it is told to', async ({ a, net }) => {
   const socket = a.stack.sockets.socket('inet6', 'dgram')
   await socket.bind()
-  assert.is(await code(socket.recv({ nonblocking: true })), 'EAGAIN')
+  assert.is(await codeOf(socket.recv({ nonblocking: true })), 'EAGAIN')
   socket.nonblocking = true
-  assert.is(await code(socket.recvfrom()), 'EAGAIN')
+  assert.is(await codeOf(socket.recvfrom()), 'EAGAIN')
   socket.nonblocking = false
   socket.setsockopt('SO_RCVTIMEO', 250)
   const began = net.env.clock.now()
-  assert.is(await code(socket.recv()), 'EAGAIN')
+  assert.is(await codeOf(socket.recv()), 'EAGAIN')
   assert.is(net.env.clock.now() - began, 250)
 })
 
@@ -75,7 +59,7 @@ check('a refused port is an error of the connected socket, once', async ({ a }) 
   await socket.connect({ address: B, port: 9 })
   assert.equal({ ...socket.getpeername() }.port, 9)
   await socket.send(bytes('anyone?'))
-  assert.is(await code(socket.recv()), 'ECONNREFUSED')
+  assert.is(await codeOf(socket.recv()), 'ECONNREFUSED')
   assert.is(socket.getsockopt('SO_ERROR'), '')
   await socket.send(bytes('anyone?'))
   assert.equal(await socket.poll(['error', 'in']), ['error', 'in'])
@@ -86,8 +70,8 @@ check('a host that is not there is EHOSTUNREACH', async ({ a }) => {
   const socket = a.stack.sockets.socket('inet6', 'dgram')
   await socket.connect({ address: '2001:db8::77', port: 9 })
   await socket.send(bytes('x'))
-  assert.is(await code(socket.recv()), 'EHOSTUNREACH')
-  assert.is(await code(socket.sendto(bytes('x'), { address: '2001:db9::1', port: 9 })), 'ENETUNREACH')
+  assert.is(await codeOf(socket.recv()), 'EHOSTUNREACH')
+  assert.is(await codeOf(socket.sendto(bytes('x'), { address: '2001:db9::1', port: 9 })), 'ENETUNREACH')
 })
 
 test('a link-local host that is not there is an error of the seam, with its zone', async () => {
@@ -114,7 +98,7 @@ check('a connected socket hears its peer alone', async ({ a, b }) => {
   await stranger.sendto(bytes('psst'), { address: B, port: 7 })
   await friend.sendto(bytes('hello'), { address: B, port: 7 })
   assert.is(text(await server.recv()), 'hello')
-  assert.is(await code(server.recv({ nonblocking: true })), 'EAGAIN')
+  assert.is(await codeOf(server.recv({ nonblocking: true })), 'EAGAIN')
   await server.connect(undefined)
   await stranger.sendto(bytes('psst'), { address: B, port: 7 })
   assert.is(text(await server.recv()), 'psst')
@@ -164,10 +148,10 @@ check('lend and take: no copy on either side', async ({ a, b }) => {
 check('close ends what waits with EBADF', async ({ a }) => {
   const socket = a.stack.sockets.socket('inet6', 'dgram')
   await socket.bind()
-  const waiting = code(socket.recv())
+  const waiting = codeOf(socket.recv())
   socket.close()
   assert.is(await waiting, 'EBADF')
-  assert.is(await code(socket.bind()), 'EBADF')
+  assert.is(await codeOf(socket.bind()), 'EBADF')
 })
 
 check('an aborted wait rejects with its reason', async ({ a }) => {
@@ -186,10 +170,10 @@ check('an aborted wait rejects with its reason', async ({ a }) => {
 check('mistakes have codes and say what to do', async ({ a }) => {
   const { sockets } = a.stack
   const socket = sockets.socket('inet6', 'dgram')
-  assert.is(await code(socket.send(bytes('x'))), 'EDESTADDRREQ')
-  assert.is(await code(socket.sendto(bytes('x'), { address: '192.0.2.1', port: 5 })), 'EAFNOSUPPORT')
-  assert.is(await code(socket.sendto(new Uint8Array(1500), { address: B, port: 5 })), 'EMSGSIZE')
-  assert.is(await code(socket.bind()), 'EINVAL')
+  assert.is(await codeOf(socket.send(bytes('x'))), 'EDESTADDRREQ')
+  assert.is(await codeOf(socket.sendto(bytes('x'), { address: '192.0.2.1', port: 5 })), 'EAFNOSUPPORT')
+  assert.is(await codeOf(socket.sendto(new Uint8Array(1500), { address: B, port: 5 })), 'EMSGSIZE')
+  assert.is(await codeOf(socket.bind()), 'EINVAL')
   assert.throws(() => socket.setsockopt('SO_REUSEADDR', true), /before the socket is bound/)
   assert.throws(() => socket.setsockopt('SO_BINDTODEVICE', 'eth9'), /no interface eth9; there are eth0/)
   assert.throws(() => socket.setsockopt('SO_PRIORITY', 8), /from 0 to 7/)
@@ -231,7 +215,7 @@ test('empty datagrams do not wait without bound', async () => {
     assert.ok(b.stack.netif.buffers.live <= 3000 / 256, `${b.stack.netif.buffers.live} wait`)
     assert.is(b.stack.netif.statistics().drops['sockets: receive queue is full'], 29)
     for (let n = 0; n < 11; n++) assert.is((await server.recv({ nonblocking: true })).length, 0)
-    assert.is(await code(server.recv({ nonblocking: true })), 'EAGAIN')
+    assert.is(await codeOf(server.recv({ nonblocking: true })), 'EAGAIN')
   })
   await net.stop()
 })
@@ -325,7 +309,7 @@ test('a sender that waits for room is told when the interface goes down', async 
     const socket = a.stack.sockets.socket('inet6', 'dgram')
     await socket.connect({ address: B, port: 4242 })
     while (await socket.send(new Uint8Array(1000), { nonblocking: true }).then(() => true, () => false));
-    const waiting = code(socket.send(new Uint8Array(1000)))
+    const waiting = codeOf(socket.send(new Uint8Array(1000)))
     a.iface.down()
     assert.is(await waiting, 'ENETUNREACH')
   })

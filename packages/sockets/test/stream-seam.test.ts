@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert'
 import type { StreamSink, Stream } from '@favonius/contract'
-import { suite } from '@favonius/testing'
+import { codeOf, suite } from '@favonius/testing'
 import { sleep } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv4 } from '@favonius/ipv4'
@@ -10,6 +10,7 @@ import { ipv6 } from '@favonius/ipv6'
 import { simulate } from '@favonius/sim'
 import { tcp } from '@favonius/tcp'
 import { sockets } from '../src/index.ts'
+import { together } from './together.ts'
 
 const test = suite('streams of the seam')
 const A = '2001:db8::1'
@@ -27,26 +28,7 @@ const world = (settings: Parameters<typeof tcp>[0] = {}) => {
   return { net, a, b }
 }
 
-const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>, settings?: Parameters<typeof tcp>[0]): void => test(title, async () => {
-  const made = world(settings)
-  await made.net.run(async () => {
-    await Promise.all([made.a.iface.up(), made.b.iface.up()])
-    await body(made)
-  })
-  await made.net.stop()
-  for (const { stack } of [made.a, made.b]) assert.is(stack.netif.buffers.live, 0)
-  assert.is(made.net.env.armed, 0)
-})
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise
-  } catch (error) {
-    assert.ok((error as Error).message.length > 10, 'the message says what to do')
-    return (error as { code: string }).code
-  }
-  return 'it did not fail'
-}
+const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>, settings?: Parameters<typeof tcp>[0]): void => test(title, () => together(world(settings), body))
 
 const quiet: StreamSink = { receive() {}, closed() {} }
 
@@ -76,14 +58,14 @@ check('a chunk is the packet buffer itself, and what is paused stays in TCP', as
 
 check('errors have errno\'s codes', async ({ a, b }) => {
   const { sockets: net } = a.stack
-  assert.is(await code(net.connect({ address: '2001:db8::99', port: 1 }, quiet)), 'EHOSTUNREACH')
-  assert.is(await code(net.connect({ address: '198.51.100.1', port: 1 }, quiet)), 'ENETUNREACH')
-  assert.is(await code(net.connect({ address: 'fe80::1%eth7', port: 1 }, quiet)), 'ENODEV')
-  assert.is(await code(net.connect({ address: 'ff02::1%eth0', port: 1 }, quiet)), 'EINVAL')
+  assert.is(await codeOf(net.connect({ address: '2001:db8::99', port: 1 }, quiet)), 'EHOSTUNREACH')
+  assert.is(await codeOf(net.connect({ address: '198.51.100.1', port: 1 }, quiet)), 'ENETUNREACH')
+  assert.is(await codeOf(net.connect({ address: 'fe80::1%eth7', port: 1 }, quiet)), 'ENODEV')
+  assert.is(await codeOf(net.connect({ address: 'ff02::1%eth0', port: 1 }, quiet)), 'EINVAL')
   const { local } = await b.stack.sockets.listen({}, () => quiet)
   const first = await net.connect({ address: B, port: local.port }, quiet)
   await net.connect({ address: B, port: local.port }, quiet)
-  assert.is(await code(net.connect({ address: B, port: local.port }, quiet)), 'ENOBUFS')
+  assert.is(await codeOf(net.connect({ address: B, port: local.port }, quiet)), 'ENOBUFS')
   first.abort()
   await net.connect({ address: B, port: local.port }, quiet)
 }, { maxConnections: 2 })
@@ -102,7 +84,7 @@ check('endpoints: both families at ::, IPv4 as it is, and zones by name', async 
   assert.equal(seen, [`${A} > ${B}`, '192.0.2.1 > 192.0.2.2', '192.0.2.1 > 192.0.2.2', `${link(a)} > ${link(b)}`])
   const named = await b.stack.sockets.listen({ address: link(b), port: 99 }, () => quiet)
   assert.is(named.local.address, link(b))
-  assert.is(await code(a.stack.sockets.connect({ address: B, port: 99 }, quiet)), 'ECONNREFUSED')
+  assert.is(await codeOf(a.stack.sockets.connect({ address: B, port: 99 }, quiet)), 'ECONNREFUSED')
 })
 
 check('to oneself', async ({ net, a }) => {
@@ -153,7 +135,7 @@ test('a stack that stops tells everybody, and leaves nothing', async () => {
     const near = await a.stack.sockets.connect({ address: B, port: local.port }, sink('near'))
     near.write(new Uint8Array(5000))
     await sleep(net.env, 10)
-    const waiting = code(a.stack.sockets.connect({ address: '2001:db8::99', port: 1 }, sink('none')))
+    const waiting = codeOf(a.stack.sockets.connect({ address: '2001:db8::99', port: 1 }, sink('none')))
     await b.stack.stop()
     await a.stack.stop()
     assert.is(await waiting, 'ECANCELED')

@@ -1,7 +1,7 @@
 /** Web Streams over TCP: WinterTC's `connect`, and listeners to loop over. */
 
 import * as assert from 'uvu/assert'
-import { suite } from '@favonius/testing'
+import { codeOf, suite } from '@favonius/testing'
 import { sleep } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv4 } from '@favonius/ipv4'
@@ -10,6 +10,7 @@ import { simulate, type LinkOptions } from '@favonius/sim'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import { sockets, type Socket, type SocketListener, type WebOptions } from '../src/index.ts'
+import { together } from './together.ts'
 
 const test = suite('Web Streams over TCP')
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>
@@ -39,26 +40,7 @@ const world = (link: LinkOptions, receiveBuffer = 65_536) => {
   return { net, a, b, join, first }
 }
 
-const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>, link: LinkOptions = { latency: 1 }): void => test(title, async () => {
-  const made = world(link)
-  await made.net.run(async () => {
-    await Promise.all([made.a.iface.up(), made.b.iface.up()])
-    await body(made)
-  })
-  await made.net.stop()
-  for (const { stack } of [made.a, made.b]) assert.is(stack.netif.buffers.live, 0)
-  assert.is(made.net.env.armed, 0)
-})
-
-const code = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise
-  } catch (error) {
-    assert.ok((error as Error).message.length > 10, 'the message says what to do')
-    return (error as { code: string }).code
-  }
-  return 'it did not fail'
-}
+const check = (title: string, body: (world_: ReturnType<typeof world>) => Promise<void>, link: LinkOptions = { latency: 1 }): void => test(title, () => together(world(link), body))
 
 /** Everything that comes, as text. */
 async function all(readable: ReadableStream<Uint8Array>): Promise<string> {
@@ -89,7 +71,7 @@ check('an echo server in two lines', async ({ a, b, net }) => {
   const rude = a.stack.sockets.connect(`[${B}]:4242`)
   await rude.opened
   await rude.writable.abort(new Error('I do not like you'))
-  assert.is(await code(rude.closed), 'ECONNABORTED')
+  assert.is(await codeOf(rude.closed), 'ECONNABORTED')
   await sleep(net.env, 10)
   listener.close()
   await served
@@ -183,7 +165,7 @@ check('allowHalfOpen: without it our side ends when the peer\'s was read, and wi
   assert.is(await all(server.readable), '')
   assert.is(await all(client.readable), '')
   await Promise.all([client.closed, server.closed])
-  assert.is(await code(server.writable.getWriter().write(bytes('too late'))), 'EPIPE')
+  assert.is(await codeOf(server.writable.getWriter().write(bytes('too late'))), 'EPIPE')
 
   const open = await join({ allowHalfOpen: true })
   await open.client.writable.close()
@@ -211,8 +193,8 @@ check('close ends our side behind what was written, reads no more, and says when
   const other = await join()
   const said = other.server.writable.getWriter()
   await said.write(bytes('unread'))
-  assert.is(await code(other.client.close()), 'ECONNABORTED')
-  assert.is(await code(other.server.closed), 'ECONNRESET')
+  assert.is(await codeOf(other.client.close()), 'ECONNABORTED')
+  assert.is(await codeOf(other.server.closed), 'ECONNRESET')
 })
 
 check('close while it is being opened; errors of opening', async ({ a, b, first }) => {
@@ -224,15 +206,15 @@ check('close while it is being opened; errors of opening', async ({ a, b, first 
   await closed
 
   const refused = a.stack.sockets.connect({ address: B, port: 9 })
-  assert.is(await code(refused.opened), 'ECONNREFUSED')
-  assert.is(await code(refused.closed), 'ECONNREFUSED')
-  assert.is(await code(refused.readable.getReader().read()), 'ECONNREFUSED')
-  assert.is(await code(refused.writable.getWriter().write(bytes('x'))), 'ECONNREFUSED')
-  assert.is(await code(a.stack.sockets.connect('[2001:db8::99]:9', { timeout: 50 }).opened), 'ETIMEDOUT')
+  assert.is(await codeOf(refused.opened), 'ECONNREFUSED')
+  assert.is(await codeOf(refused.closed), 'ECONNREFUSED')
+  assert.is(await codeOf(refused.readable.getReader().read()), 'ECONNREFUSED')
+  assert.is(await codeOf(refused.writable.getWriter().write(bytes('x'))), 'ECONNREFUSED')
+  assert.is(await codeOf(a.stack.sockets.connect('[2001:db8::99]:9', { timeout: 50 }).opened), 'ETIMEDOUT')
   for (const address of ['nonsense', '2001:db8::1:80', '[2001:db8::1]', '192.0.2.1:']) {
     assert.throws(() => a.stack.sockets.connect(address), /no address and port/, address)
   }
-  assert.is(await code(a.stack.sockets.connect('example.com:80').opened), 'EINVAL')
+  assert.is(await codeOf(a.stack.sockets.connect('example.com:80').opened), 'EINVAL')
 })
 
 check('cancel discards what comes, and writing goes on', async ({ join, net }) => {
@@ -251,7 +233,7 @@ check('cancel discards what comes, and writing goes on', async ({ join, net }) =
 
 check('what is no bytes is an error of who writes', async ({ join }) => {
   const { client } = await join()
-  assert.is(await code(client.writable.getWriter().write('text' as never)), 'EINVAL')
+  assert.is(await codeOf(client.writable.getWriter().write('text' as never)), 'EINVAL')
 })
 
 check('a listener gives connections one by one, the others wait in the backlog', async ({ a, b, net, first }) => {
@@ -266,10 +248,10 @@ check('a listener gives connections one by one, the others wait in the backlog',
   listener.close()
   for await (const none of listener) assert.unreachable(String(none))
   await sleep(net.env, 100)
-  const ends = await Promise.all(clients.map((client) => Promise.race([code(client.closed), sleep(net.env, 1000).then(() => 'goes on')])))
+  const ends = await Promise.all(clients.map((client) => Promise.race([codeOf(client.closed), sleep(net.env, 1000).then(() => 'goes on')])))
   assert.equal(ends.sort(), ['ECONNRESET', 'ECONNRESET', 'goes on'])
   await one.close
-  assert.is(await code(b.stack.sockets.listen({ address: '2001:db8::99' })), 'EADDRNOTAVAIL')
+  assert.is(await codeOf(b.stack.sockets.listen({ address: '2001:db8::99' })), 'EADDRNOTAVAIL')
 })
 
 test('a stack that stops ends loops, reads and writes', async () => {
@@ -278,13 +260,13 @@ test('a stack that stops ends loops, reads and writes', async () => {
     await Promise.all([a.iface.up(), b.iface.up()])
     const { client, server, listener } = await join()
     const loop = (async () => { for await (const none of listener) assert.unreachable(String(none)) })()
-    const reading = code(server.readable.getReader().read())
+    const reading = codeOf(server.readable.getReader().read())
     await b.stack.stop()
     await loop
     assert.is(await reading, 'ECANCELED')
-    assert.is(await code(server.closed), 'ECANCELED')
+    assert.is(await codeOf(server.closed), 'ECANCELED')
     await a.stack.stop()
-    assert.is(await code(client.closed), 'ECANCELED')
+    assert.is(await codeOf(client.closed), 'ECANCELED')
   })
   await net.stop()
   for (const { stack } of [a, b]) assert.is(stack.netif.buffers.live, 0)

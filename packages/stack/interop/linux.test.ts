@@ -15,7 +15,7 @@ import { netbuf } from '@favonius/netbuf'
 import { captureFile } from '@favonius/pcap/file'
 import { sockets } from '@favonius/sockets'
 import { openTap } from '@favonius/tap'
-import { makeNamespace, peer, suite, type Running } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, suite, type Running } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import { compose } from '../src/index.ts'
 
@@ -65,14 +65,7 @@ async function world({ addresses = true } = {}) {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, needs: boolean, body: (w: World) => Promise<void>, options?: { addresses: boolean }): void => {
   if (!kernel || !needs) return
-  test(title, async () => {
-    const w = await world(options)
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(() => world(options), body))
 }
 
 /** A UDP program of the kernel's: runs `script` in Node in the namespace, and waits until it prints «ready». */

@@ -10,7 +10,7 @@ import { ipv6Forwarding } from '@favonius/ipv6/forwarding'
 import { Arena, netbufIn } from '@favonius/netbuf'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
-import { makeNamespace, peer, suite, type Namespace } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, suite, type Namespace } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 
 const test = suite('our stack as router between Linux hosts', { timeout: 60_000 })
@@ -62,14 +62,7 @@ async function world() {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, body: (w: World) => Promise<void>): void => {
   if (!kernel) return
-  test(title, async () => {
-    const w = await world()
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(world, body))
 }
 
 check('pings and floods, both families', async ({ left, right, forwarded }) => {

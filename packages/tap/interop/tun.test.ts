@@ -10,7 +10,7 @@ import { netbuf } from '@favonius/netbuf'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap, type TapOptions } from '@favonius/tap'
-import { makeNamespace, peer, suite, type Running } from '@favonius/testing'
+import { inWorld, makeNamespace, peer, suite, type Running } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 
 const test = suite('the Linux kernel over TUN', { timeout: 60_000 })
@@ -47,14 +47,7 @@ async function world(options: TapOptions = {}) {
 type World = Awaited<ReturnType<typeof world>>
 const check = (title: string, body: (w: World) => Promise<void>, options?: TapOptions): void => {
   if (!kernel) return
-  test(title, async () => {
-    const w = await world(options)
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(() => world(options), body))
 }
 
 /** A UDP program of the kernel's: runs `script` in Node in the namespace, and waits until it prints «ready». */

@@ -1,6 +1,6 @@
 /** iperf3 over the Linux kernel, as client and as server, with a stack of ours at the other end; both directions. */
 
-import { peer, suite } from '@favonius/testing'
+import { inWorld, peer, suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { PORT, runIperf3, serveIperf3, type Outcome } from './iperf3.ts'
 import { families, US, world, type World } from './world.ts'
@@ -16,14 +16,7 @@ interface Report {
 }
 
 const check = (title: string, body: (w: World) => Promise<void>): void => {
-  test(title, async () => {
-    const w = await world()
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(world, body))
 }
 
 /** Whoever receives has at most what was sent, and not much less: what was under way at the end. */

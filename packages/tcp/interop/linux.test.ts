@@ -3,7 +3,7 @@
 import { deferred, sleep, system } from '@favonius/clock'
 import type { TcpConnection } from '@favonius/contract'
 import { address } from '@favonius/inet'
-import { peer, suite } from '@favonius/testing'
+import { inWorld, peer, suite } from '@favonius/testing'
 import * as assert from 'uvu/assert'
 import { digestOf, families, fetch, LINUX, listen, run, send, US, world, writer, type World, type WorldOptions } from './world.ts'
 
@@ -13,14 +13,7 @@ const MIB = 2 ** 20
 
 const check = (title: string, body: (w: World) => Promise<void>, options: WorldOptions = {}): void => {
   if (!kernel) return
-  test(title, async () => {
-    const w = await world(options)
-    try {
-      await body(w)
-    } finally {
-      await w.stop()
-    }
-  })
+  test(title, inWorld(() => world(options), body))
 }
 
 check('1 GiB to Linux and 1 GiB from it, in large segments', async (w) => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import type { DatagramInfo, DatagramNet, DatagramSink, Endpoint } from '@favonius/contract'
 import { codeOf, thrownCode } from './codes.ts'
 import { suite } from './suite.ts'
+import { inWorld } from './world.ts'
 
 /** Two nets that reach each other, and how time passes for them. */
 export interface DatagramWorld {
@@ -45,14 +46,7 @@ function listener(): DatagramSink & { readonly heard: Heard[] } {
 /** Runs the suite of the `DatagramNet` contract. */
 export function datagramConformance(name: string, make: () => Promise<DatagramWorld>): void {
   const test = suite(`DatagramNet: ${name}`)
-  const check = (title: string, body: (world: DatagramWorld) => Promise<void>): void => test(title, async () => {
-    const world = await make()
-    try {
-      await world.run(() => body(world))
-    } finally {
-      await world.stop()
-    }
-  })
+  const check = (title: string, body: (world: DatagramWorld) => Promise<void>): void => test(title, inWorld(make, (world) => world.run(() => body(world))))
 
   check('a free port is found, and told', async ({ a }) => {
     const one = await a.open({}, listener())

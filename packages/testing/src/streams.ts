@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Endpoint, Listener, Stream, StreamNet, StreamSink } from '@favonius/contract'
 import { codeOf, thrownCode } from './codes.ts'
 import { suite } from './suite.ts'
+import { inWorld } from './world.ts'
 
 /** Two nets that reach each other, and how time passes for them. */
 export interface StreamWorld {
@@ -124,14 +125,7 @@ interface Ends {
 /** Runs the suite of the `StreamNet` contract. */
 export function streamConformance(name: string, make: () => Promise<StreamWorld>): void {
   const test = suite(`StreamNet: ${name}`, { timeout: 30_000 })
-  const check = (title: string, body: (world: StreamWorld) => Promise<void>): void => test(title, async () => {
-    const world = await make()
-    try {
-      await world.run(() => body(world))
-    } finally {
-      await world.stop()
-    }
-  })
+  const check = (title: string, body: (world: StreamWorld) => Promise<void>): void => test(title, inWorld(make, (world) => world.run(() => body(world))))
 
   /** A connection from `a` to `b` with what hears at both ends. */
   async function join<N extends Ear, F extends Ear>({ a, b, addressB, until }: StreamWorld, near: N, far: F): Promise<Ends & { readonly near: N; readonly far: F }> {
