@@ -68,6 +68,14 @@ export class FlowTable<F extends Flow> {
     return true
   }
 
+  /** Puts `flow` in the place of one with the same ends. False, and nothing is changed, when that one is not in the table. */
+  replace(old: F, flow: F): boolean {
+    const place = this.#placeOf(old)
+    if (place < 0) return false
+    this.#flows[this.#places[2 * place]! - 1] = flow
+    return true
+  }
+
   /** Harmless when it is not in the table. */
   remove(flow: F): void {
     const place = this.#placeOf(flow)

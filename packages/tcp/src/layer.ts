@@ -1,11 +1,11 @@
 /** TCP of one stack: connections and listeners, and whose each segment is. */
 
 import type {
-  Address, BufferPool, Env, IcmpError, Instant, Interface, Ip, IpInfo, NetBuf, Route, Tcp, TcpBinding, TcpConnection, TcpConnectOptions, TcpEndpoint,
+  Address, BufferPool, Env, IcmpError, Instant, Interface, Ip, IpInfo, NetBuf, NetworkLayer, Route, RouteOptions, Tcp, TcpBinding, TcpConnection, TcpConnectOptions, TcpEndpoint,
   TcpListener, TcpSink, Timer, Transport,
 } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { copyAddress, dynamicPort, failure, fold, isUnspecified, PROTOCOL_TCP } from '@favonius/inet'
+import { dynamicPort, failure, fold, isUnspecified, PROTOCOL_TCP, sameAddress } from '@favonius/inet'
 import type { Congestion } from './congestion/congestion.ts'
 import { cubic } from './congestion/cubic.ts'
 import { Connection } from './connection.ts'
@@ -70,6 +70,9 @@ export class TcpLayer implements Tcp, Transport {
   readonly blocks = new Int32Array(8)
   /** The one record that every segment is read into. */
   readonly #segment = new Segment()
+  /** The way found last, to whoever it was; and whether its source was for the network layer to choose. */
+  #lastWay: Route | undefined
+  #lastChosen = false
   readonly #withdraw: (() => void)[]
   #stopped = false
 
@@ -150,14 +153,12 @@ export class TcpLayer implements Tcp, Transport {
     if (layer.isMulticast(to)) throw failure('EINVAL', `${to} is a group: TCP is between two`)
     const any = source === undefined || isUnspecified(source)
     if (!any && !layer.owns(source)) throw failure('EADDRNOTAVAIL', `${source} is no address of this stack: add it first, or leave it out`)
-    const route = layer.route(to, { protocol: PROTOCOL_TCP, iface, source: any ? undefined : source, hopLimit, trafficClass })
+    const route = this.#way(layer, to, { protocol: PROTOCOL_TCP, iface, source: any ? undefined : source, hopLimit, trafficClass })
     if (route === undefined) throw failure('ENETUNREACH', `there is no way to ${to}: is the interface up, with an address, and a route or a gateway?`)
     const local = { ip: route.source, port: sourcePort || this.#freePort(route.source, route.destination, port) }
     const remote = { ip: route.destination, port }
-    const old = this.#flows.find(local.ip, local.port, remote.ip, port)
-    if (old instanceof TimeWait) this.#forgetWait(old)
-    else if (old !== undefined) throw failure('EADDRINUSE', `there is a connection from port ${local.port} to ${to} port ${port} already`)
-    const connection = this.#make(local, remote, route, sink, options, old?.sndNxt)
+    const after = sourcePort === 0 ? undefined : this.#vacate(local, remote)
+    const connection = this.#make(local, remote, route, sink, options, after)
     const { noDelay, keepAlive, userTimeout, priority } = options
     connection.noDelay = noDelay ?? false
     connection.priority = priority ?? 0
@@ -176,6 +177,30 @@ export class TcpLayer implements Tcp, Transport {
     this.#connections.add(connection)
     this.#flows.add(connection)
     return connection
+  }
+
+  /**
+   * The way to `to`: the one that was found last, when it leads there from the same address and is still true, as nearly always between a client and
+   * its server.
+   */
+  #way(layer: NetworkLayer, to: Address, options: RouteOptions): Route | undefined {
+    const { iface, source, hopLimit, trafficClass } = options
+    if (iface !== undefined || hopLimit !== undefined || trafficClass !== undefined) return layer.route(to, options)
+    const last = this.#lastWay
+    if (last !== undefined && last.valid() && sameEnd(last.destination, to) && (source === undefined ? this.#lastChosen : sameEnd(last.source, source))) return last
+    const route = layer.route(to, options)
+    this.#lastWay = route
+    this.#lastChosen = source === undefined
+    return route
+  }
+
+  /** Where the numbers ended of a connection in TIME-WAIT that makes room for one from the same port. EADDRINUSE when the old one is not over. */
+  #vacate(local: TcpEndpoint, remote: TcpEndpoint): number | undefined {
+    const old = this.#flows.find(local.ip, local.port, remote.ip, remote.port)
+    if (old === undefined) return undefined
+    if (!(old instanceof TimeWait)) throw failure('EADDRINUSE', `there is a connection from port ${local.port} to ${remote.ip} port ${remote.port} already`)
+    this.#forgetWait(old)
+    return old.sndNxt
   }
 
   #freePort(local: Address, remote: Address, remotePort: number): number {
@@ -220,10 +245,10 @@ export class TcpLayer implements Tcp, Transport {
     if (this.#connections.size >= this.options.maxConnections) return undefined
     const { layer, iface, source, destination } = ip
     const only = binding.iface ?? (source.zone !== 0 ? iface : undefined)
-    const route = layer.route(source, { protocol: PROTOCOL_TCP, iface: only, source: destination })
+    const route = this.#way(layer, source, { protocol: PROTOCOL_TCP, iface: only, source: destination })
     if (route === undefined) return undefined
-    const local = { ip: copyAddress(destination), port: segment.destinationPort }
-    const remote = { ip: copyAddress(source), port: segment.sourcePort }
+    const local = { ip: route.source, port: segment.destinationPort }
+    const remote = { ip: route.destination, port: segment.sourcePort }
     const connection = this.#make(local, remote, route, nobody, { ...binding, iface: only }, after)
     const now = this.env.clock.now()
     connection.synchronize(segment, now)
@@ -255,8 +280,7 @@ export class TcpLayer implements Tcp, Transport {
 
   /** @internal It is over: no segment is its any more. */
   remove(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return
-    if (this.#flows.find(connection.local.ip, connection.local.port, connection.remote.ip, connection.remote.port) === connection) this.#flows.remove(connection)
+    if (this.#connections.delete(connection)) this.#flows.remove(connection)
   }
 
   /** @internal It is over, and holds what was not read yet. */
@@ -274,12 +298,12 @@ export class TcpLayer implements Tcp, Transport {
 
   /** @internal */
   wait(connection: Connection): void {
-    this.remove(connection)
     const { maxTimeWait, timeWaitDelay } = this.options
-    if (maxTimeWait === 0 || timeWaitDelay === 0) return
+    if (maxTimeWait === 0 || timeWaitDelay === 0) return this.remove(connection)
+    this.#connections.delete(connection)
     while (this.#waits >= maxTimeWait) this.#forgetWait(this.#nextWait())
     const waiting = new TimeWait(connection, this.env.clock.now(), timeWaitDelay)
-    this.#flows.add(waiting)
+    if (!this.#flows.replace(connection, waiting)) return
     this.#queueWait(waiting)
     if (this.#waitTimer.due === undefined) this.#waitTimer.schedule(waiting.expires)
   }
@@ -443,6 +467,11 @@ function checkPort(port: number, least: 0 | 1): void {
   throw failure('EINVAL', `port ${port}: give a whole number from ${least === 0 ? '0 (any free port)' : '1'} to 65535`)
 }
 
+/** The same address, in the same zone. */
+function sameEnd(a: Address, b: Address): boolean {
+  return sameAddress(a, b) && a.zone === b.zone
+}
+
 /** Whether two listeners would hear the same SYN. */
 function overlap(a: Listener, b: TcpBinding): boolean {
   if (a.iface !== undefined && b.iface !== undefined && a.iface !== b.iface) return false
@@ -450,5 +479,5 @@ function overlap(a: Listener, b: TcpBinding): boolean {
     const six = a.address.family === 6 ? a : b
     return !six.v6only && isUnspecified(six.address)
   }
-  return isUnspecified(a.address) || isUnspecified(b.address) || (a.address.w3 === b.address.w3 && a.address.w2 === b.address.w2 && a.address.w1 === b.address.w1 && a.address.w0 === b.address.w0)
+  return isUnspecified(a.address) || isUnspecified(b.address) || sameAddress(a.address, b.address)
 }
