@@ -172,7 +172,7 @@ export class Receiver {
     let at = packet.network + IPV6.size
     let headers = 0
     this.#namedAt = packet.network + IPV6.nextHeader
-    while (isExtension(next) || this.#extensions.has(next)) {
+    while (isExtension(next) || (this.#extensions.size > 0 && this.#extensions.has(next))) {
       if (++headers > MAX_EXTENSIONS) return iface.drop(packet, this.#drops.tooManyHeaders)
       if (end - at < EXTENSION.size) return iface.drop(packet, this.#drops.extension)
       info.protocol = next

@@ -202,10 +202,10 @@ export class EthernetSegment {
     const hi = frame.length >= 6 ? dv.getUint16(offset) : 0
     const lo = frame.length >= 6 ? dv.getInt32(offset + 2) : 0
     const group = (hi & 0x0100) !== 0
-    const known = !group && this.#ports.some((port) => port.claims(hi, lo))
+    const known = !group && this.#claimed(hi, lo)
     const faults = from.faults.clean ? undefined : from.faults
     const told = this.#faults
-    told.length = 0
+    if (told.length > 0) told.length = 0
     let due = sent + from.faults.latency
     if (faults !== undefined) {
       const heldBack = faults.heldBack()
@@ -241,6 +241,13 @@ export class EthernetSegment {
     if (first === undefined) frame.unref()
     else this.#put(frame, first, due)
     return true
+  }
+
+  /** Some port here takes frames to this address. */
+  #claimed(hi: number, lo: number): boolean {
+    const ports = this.#ports
+    for (let i = 0; i < ports.length; i++) if (ports[i]!.claims(hi, lo)) return true
+    return false
   }
 
   #show(frame: NetBuf, now: Instant, faults: readonly string[]): void {

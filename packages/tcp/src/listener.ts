@@ -93,7 +93,8 @@ export class Listener implements TcpListener, Parent {
 }
 
 function takeOut(list: Connection[], connection: Connection): boolean {
-  const at = list.indexOf(connection)
-  if (at >= 0) list.splice(at, 1)
+  const at = list.lastIndexOf(connection)
+  if (at === list.length - 1) list.pop()
+  else if (at >= 0) list.splice(at, 1)
   return at >= 0
 }
