@@ -37,7 +37,7 @@ export interface Told {
 /** Segments in flight, in the order of their sequence numbers. */
 export class Flight {
   /** A ring: `#count` segments from `#head` on. What is free keeps its object. */
-  #ring: Sent[] = []
+  #ring: Sent[] = [new Sent(), new Sent()]
   #head = 0
   #count = 0
   /** Bytes in flight that the peer has, and bytes that are taken for lost. */
@@ -86,8 +86,7 @@ export class Flight {
   #grow(): void {
     const ring: Sent[] = []
     for (let i = 0; i < this.#count; i++) ring.push(this.at(i))
-    const size = Math.max(2, this.#count * 2)
-    while (ring.length < size) ring.push(new Sent())
+    while (ring.length < 2 * this.#count) ring.push(new Sent())
     this.#ring = ring
     this.#head = 0
   }
