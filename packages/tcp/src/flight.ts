@@ -45,6 +45,8 @@ export class Flight {
   lost = 0
   /** Bytes between the first sequence number and the last. */
   outstanding = 0
+  /** Nothing before this is taken for lost. */
+  #lostFrom = 0
   /** The highest sequence number that was delivered (RFC 8985 §6.2: RACK.fack). */
   #highest = 0
   readonly told: Told = { delivered: 0, at: Number.NaN, end: 0, again: false, reordered: false }
@@ -205,6 +207,7 @@ export class Flight {
   /** Takes a segment for lost. */
   lose(sent: Sent): void {
     if (sent.lost || sent.sacked) return
+    if (this.lost === 0 || ((sent.start - this.#lostFrom) | 0) < 0) this.#lostFrom = sent.start
     sent.lost = true
     this.lost += (sent.end - sent.start) | 0
   }
@@ -230,9 +233,11 @@ export class Flight {
   /** The first segment that is taken for lost. */
   firstLost(): Sent | undefined {
     if (this.lost === 0) return undefined
-    for (let i = 0; i < this.#count; i++) {
+    for (let i = this.#from(this.#lostFrom); i < this.#count; i++) {
       const sent = this.at(i)
-      if (sent.lost) return sent
+      if (!sent.lost) continue
+      this.#lostFrom = sent.start
+      return sent
     }
     return undefined
   }

@@ -261,7 +261,7 @@ test('MUST-46: nobody is asked for a connection at an address that is many\'s or
   await s.end()
 })
 
-test('MUST-48, MUST-49, SHLD-22: time to live and traffic class are its owner\'s, from the SYN on and whenever it changes them', async () => {
+test('MUST-48, MUST-49, SHLD-21, SHLD-22: time to live and traffic class are its owner\'s, from the SYN on and whenever it changes them', async () => {
   const s = new Script()
   s.connect({ hopLimit: 5, trafficClass: 0x28 }).expect('S 0:0(0)')
   assert.equal([s.packet[1], s.packet[8]], [0x28, 5])
