@@ -81,6 +81,8 @@ export interface InterfaceAddress {
   /** Last instants at which it is preferred and valid; Infinity for a static one. */
   readonly preferredUntil: Instant
   readonly validUntil: Instant
+  /** RFC 8981: made at random for a while, and preferred to send from. */
+  readonly temporary?: boolean
 }
 
 /** A reason for `up()` to wait. Released, or failed, once. */

@@ -8,7 +8,7 @@ import {
   LOOPBACK6, networkOf, prefix as parsed, sameAddress, solicitedNode, withZone,
 } from '@favonius/inet'
 import type { Groups } from './groups.ts'
-import type { DuplicateDetector, NewAddress } from './ipv6.ts'
+import type { DuplicateDetector, IdentifierMaker, NewAddress } from './ipv6.ts'
 import { MINIMUM_MTU } from './wire/header.ts'
 
 /** An address given to an interface, and what goes with it. */
@@ -40,6 +40,7 @@ export class Addresses {
   readonly #ready = new Set<Interface>()
   readonly #timer: Timer
   detector: DuplicateDetector | undefined
+  identify: IdentifierMaker | undefined
 
   constructor(env: Env, netif: Netif, ip: Ip, groups: Groups, max: number) {
     this.#env = env
@@ -90,7 +91,7 @@ export class Addresses {
       throw failure('ENOBUFS', `${room}: compose ipv6({ maxAddresses: ${this.#max + 1} })`)
     }
     const prefix = { address: networkOf(address, prefixLength), length: prefixLength }
-    const onLink = prefixLength > 0 && prefixLength < 128 && !isLinkLocal(address) && !this.#routed(iface, address, prefixLength)
+    const onLink = (wanted.onLink ?? true) && prefixLength > 0 && prefixLength < 128 && !isLinkLocal(address) && !this.#routed(iface, address, prefixLength)
     const entry: InterfaceAddress = {
       address,
       prefixLength,
@@ -98,6 +99,7 @@ export class Addresses {
       state: 'tentative',
       preferredUntil: wanted.preferredUntil ?? Infinity,
       validUntil: wanted.validUntil ?? Infinity,
+      ...(wanted.temporary ? { temporary: true } : {}),
     }
     const route = onLink ? this.#ip.addRoute({ prefix, iface }) : undefined
     const assigned: Assigned = { iface, entry, delayed: wanted.delayed ?? false, route, hold: undefined, listening: false }
@@ -213,16 +215,18 @@ export class Addresses {
     }
     if (iface.addresses.some((entry) => entry.address.family === 6 && isLinkLocal(entry.address))) return
     const { random } = this.#env
+    const prefix = ipv6(0xfe800000, 0, 0, 0, iface.index)
     // A random identifier has the local bit clear, as RFC 7136 allows and tcpdump's readers expect.
-    const [hi, lo] = interfaceId(iface.address) ?? [random.uint32() & ~0x02000000, random.uint32()]
-    this.add(iface, { address: ipv6(0xfe800000, 0, hi, lo, iface.index), prefixLength: PREFIX_LENGTH, origin: 'autoconf' })
+    const [hi, lo] = this.identify?.(iface, prefix) ?? interfaceId(iface.address) ?? [random.uint32() & ~0x02000000, random.uint32()]
+    this.add(iface, { address: ipv6(prefix.w0, prefix.w1, hi, lo, prefix.zone), prefixLength: PREFIX_LENGTH, origin: 'autoconf' })
   }
 
   // ---- states ----
 
-  /** Makes `up()` wait until it is decided. */
+  /** Makes `up()` wait until it is decided; but not for what a router told of. */
   #wait(assigned: Assigned): void {
     const { iface, entry } = assigned
+    if (entry.origin !== 'manual' && !isLinkLocal(entry.address)) return
     if (entry.state === 'tentative') assigned.hold ??= iface.hold(`duplicate address detection of ${entry.address}`)
   }
 

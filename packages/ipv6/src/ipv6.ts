@@ -17,6 +17,10 @@ export interface NewAddress {
   /** Last instants at which it is preferred, and valid (RFC 4862 §5.5.4); Infinity unless given. */
   readonly preferredUntil?: Instant
   readonly validUntil?: Instant
+  /** Its prefix is routed to the link; true unless given. What routers advertise as on-link is for `routers()` to route (RFC 5942 §4). */
+  readonly onLink?: boolean
+  /** RFC 8981: it is preferred to send from, and given up after a while. */
+  readonly temporary?: boolean
   /** Wait a random time before the first probe, as for what a multicast made many nodes do at once (RFC 4862 §5.4.2). */
   readonly delayed?: boolean
 }
@@ -80,6 +84,9 @@ export interface DuplicateDetector {
   cancel(iface: Interface, address: Address): void
 }
 
+/** The identifier of an interface for a prefix of 64 bits, as two words (RFC 7217). */
+export type IdentifierMaker = (iface: Interface, prefix: Address) => readonly [number, number]
+
 /** What a packet that is made by hand is to have in its header. */
 export interface DirectRoute {
   readonly iface: Interface
@@ -91,6 +98,8 @@ export interface DirectRoute {
   readonly nextHop?: Address
   /** 0 unless given. */
   readonly trafficClass?: number
+  /** As in `NextHop`. */
+  readonly hopByHop?: Uint8Array
 }
 
 /** `stack.ipv6`. */
@@ -155,6 +164,8 @@ export interface Ipv6 extends NetworkLayer {
   registerForward(handler: ForwardHandler): () => void
   /** Asked before the route table, in order of registration. */
   registerNextHop(provider: NextHopProvider): () => void
+  /** Makes the interface identifiers of link-local addresses. Without it they are made of link addresses (RFC 4291 appendix A). */
+  registerIdentifier(maker: IdentifierMaker): () => void
   /** Without one, an address is preferred at once. */
   registerDetector(detector: DuplicateDetector): () => void
   /** Asked once for each route; who answers calls `ip.changed()` when an answer changes. */

@@ -15,7 +15,7 @@ import { Errors } from './errors.ts'
 import { Groups } from './groups.ts'
 import { Icmp, writeChecksum } from './icmp.ts'
 import type {
-  DirectRoute, DuplicateDetector, ExtensionHandler, ForwardHandler, IcmpHandler, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
+  DirectRoute, DuplicateDetector, ExtensionHandler, ForwardHandler, IcmpHandler, IdentifierMaker, Ipv6, LinkSettings, NewAddress, NextHop, NextHopProvider, OptionHandler,
   OversizeHandler, PathMtu,
 } from './ipv6.ts'
 import { Links } from './links.ts'
@@ -229,6 +229,14 @@ export class Ipv6Layer implements Ipv6 {
 
   registerNextHop(provider: NextHopProvider): () => void {
     return this.#routes.register(provider)
+  }
+
+  registerIdentifier(maker: IdentifierMaker): () => void {
+    if (this.#addresses.identify) throw new ConfigError('two features make interface identifiers: keep one')
+    this.#addresses.identify = maker
+    return () => {
+      this.#addresses.identify = undefined
+    }
   }
 
   registerDetector(detector: DuplicateDetector): () => void {

@@ -155,3 +155,111 @@ export const ipv6ForwardingOptions = {
     help: 'Tell a host on a link of a better first hop on the same link (RFC 4861 §8.2). Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `routers()`. */
+export const routersOptions = {
+  maxRouters: {
+    symbol: 'CONFIG_NET_MAX_ROUTERS',
+    type: 'int',
+    default: 2,
+    range: [1, 254],
+    help: 'Default routers; a preferred one takes the place of the worst. 1 in Zephyr when IPv6 is alone.',
+  },
+  maxPrefixes: {
+    symbol: 'CONFIG_NET_IF_IPV6_PREFIX_COUNT',
+    type: 'int',
+    default: 4,
+    range: [1, 256],
+    help: 'On-link prefixes and prefixes behind routers, over all interfaces. In Zephyr 2 of an interface.',
+  },
+  maxNameServers: {
+    symbol: 'CONFIG_NET_IPV6_RA_RDNSS_MAX_SERVERS',
+    type: 'int',
+    default: 3,
+    range: [1, 64],
+    help: 'Recursive name servers that are kept (RFC 8106 §5.3.1 has three in mind). CONFIG_DNS_RESOLVER_MAX_SERVERS in Zephyr.',
+  },
+  maxSearchDomains: {
+    symbol: 'CONFIG_NET_IPV6_RA_DNSSL_MAX_DOMAINS',
+    type: 'int',
+    default: 3,
+    range: [1, 64],
+    help: 'Domains in which short names are looked for. Not in Zephyr.',
+  },
+  solicitationInterval: {
+    symbol: 'CONFIG_NET_IPV6_RS_TIMEOUT',
+    type: 'int',
+    default: 4000,
+    range: [100, 60_000],
+    help: 'Milliseconds to the second solicitation (RFC 4861 §10 RTR_SOLICITATION_INTERVAL); twice as many each further time. 1 s in Zephyr.',
+  },
+  maxSolicitationInterval: {
+    symbol: 'CONFIG_NET_IPV6_RS_MAX_TIMEOUT',
+    type: 'int',
+    default: 3_600_000,
+    range: [1000, 86_400_000],
+    help: 'Most milliseconds between solicitations, which go on until a router answers (RFC 7559 §2 MRT). Zephyr gives up after three.',
+  },
+  maxDelay: {
+    symbol: 'CONFIG_NET_IPV6_RS_MAX_DELAY',
+    type: 'int',
+    default: 1000,
+    range: [0, 60_000],
+    help: 'Most milliseconds of the random wait before the first one (RFC 4861 §10 MAX_RTR_SOLICITATION_DELAY), where dad() has not waited. 0 in Zephyr.',
+  },
+} as const satisfies Options
+
+/** Kconfig rows of `slaac()`. */
+export const slaacOptions = {
+  identifier: {
+    symbol: 'CONFIG_NET_IPV6_IID',
+    type: 'choice',
+    default: 'eui64',
+    values: ['eui64', 'stable'],
+    help: 'What interface identifiers are made of: the link address (RFC 4291 appendix A; CONFIG_NET_IPV6_IID_EUI_64), or prefix and secret (RFC 7217; CONFIG_NET_IPV6_IID_STABLE).',
+  },
+  secret: {
+    symbol: 'CONFIG_NET_IPV6_IID_SECRET',
+    type: 'string',
+    default: '',
+    help: 'What stable identifiers are made with (RFC 7217 §5 secret_key), of any length; keep it, and the addresses stay. Random for each stack unless given. Not in Zephyr.',
+  },
+  temporary: {
+    symbol: 'CONFIG_NET_IPV6_PE',
+    type: 'bool',
+    default: false,
+    help: 'Have temporary addresses too, and send from them (RFC 8981).',
+  },
+  temporaryValidLifetime: {
+    symbol: 'CONFIG_NET_IPV6_PE_VALID_LIFETIME',
+    type: 'int',
+    default: 86_400_000,
+    range: [60_000, 2 ** 31],
+    help: 'Milliseconds for which a temporary address is valid at most; 1440 minutes, as in Zephyr (RFC 8981 §3.8: two days).',
+  },
+  temporaryPreferredLifetime: {
+    symbol: 'CONFIG_NET_IPV6_PE_PREFERRED_LIFETIME',
+    type: 'int',
+    default: 82_800_000,
+    range: [60_000, 2 ** 31],
+    help: 'Milliseconds for which it is preferred at most, less a random part of up to 40 %; 1380 minutes, as in Zephyr (RFC 8981 §3.8: one day).',
+  },
+} as const satisfies Options
+
+/** Kconfig rows of `mld()`. */
+export const mldOptions = {
+  robustness: {
+    symbol: 'CONFIG_NET_IPV6_MLD_ROBUSTNESS',
+    type: 'int',
+    default: 2,
+    range: [1, 7],
+    help: 'How often a change is reported, until a querier tells another number (RFC 3810 §9.1). Once in Zephyr.',
+  },
+  unsolicitedReportInterval: {
+    symbol: 'CONFIG_NET_IPV6_MLD_UNSOLICITED_REPORT_INTERVAL',
+    type: 'int',
+    default: 1000,
+    range: [0, 60_000],
+    help: 'Most milliseconds between these reports (RFC 3810 §9.11). Not in Zephyr.',
+  },
+} as const satisfies Options

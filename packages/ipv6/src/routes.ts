@@ -70,7 +70,7 @@ export class Routes {
       trafficClass: route.trafficClass ?? 0,
       mtu: this.#links.of(iface).mtu,
       local: false,
-      hopByHop: undefined,
+      hopByHop: route.hopByHop,
     })
   }
 

@@ -1,7 +1,7 @@
 /** Where a connection's sequence numbers and timestamps begin. Read RFC 6528, RFC 9293 §3.4.1 and RFC 7323 §5.4 before changing this file. */
 
 import type { Address, Instant, Random } from '@favonius/contract'
-import { SipHash } from './siphash.ts'
+import { SipHash } from '@favonius/inet'
 
 /** Ticks of 4 µs in a millisecond (RFC 9293 §3.4.1). */
 const TICKS = 250

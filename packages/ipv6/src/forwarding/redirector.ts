@@ -7,7 +7,8 @@ import type { Ipv6 } from '../ipv6.ts'
 import type { Nd } from '../nd/nd.ts'
 import { MINIMUM_MTU } from '../wire/header.ts'
 import { icmpTypes } from '../wire/icmp.ts'
-import { linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, REDIRECT, writeLinkOption } from '../wire/nd.ts'
+import { REDIRECT } from '../wire/nd.ts'
+import { linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, writeLinkOption } from '../wire/ndoption.ts'
 
 /** Bytes before the packet in a Redirected Header option (RFC 4861 §4.6.3). */
 const REDIRECTED = 8

@@ -12,9 +12,9 @@ import type { Ipv6 } from '../ipv6.ts'
 import type { ndOptions } from '../options.ts'
 import { icmpTypes } from '../wire/icmp.ts'
 import {
-  ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, readAdvertisement, readRedirect,
-  readSolicitation, SOLICITATION, writeLinkOption, writeNonce,
+  ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, readAdvertisement, readRedirect, readSolicitation, SOLICITATION, writeNonce,
 } from '../wire/nd.ts'
+import { linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, writeLinkOption } from '../wire/ndoption.ts'
 import { NeighborCache, type Neighbor, type NeighborOutput } from './cache.ts'
 import type { Nd, NdListener, Soliciting, TentativeWatcher } from './nd.ts'
 import { Redirects } from './redirects.ts'
@@ -147,6 +147,10 @@ export class NeighborDiscovery implements Nd, Resolver {
   setRouter(iface: Interface, router: boolean): void {
     if (router) this.#routers.add(iface)
     else this.#routers.delete(iface)
+  }
+
+  isRouter(iface: Interface): boolean {
+    return this.#routers.has(iface)
   }
 
   listen(listener: NdListener): () => void {

@@ -45,6 +45,8 @@ export interface Nd {
   setTimes(iface: Interface, times: NewTimes): void
   /** Whether our advertisements on this link say that we are a router. */
   setRouter(iface: Interface, router: boolean): void
+  /** Whether we are a router on this link, and not a host. */
+  isRouter(iface: Interface): boolean
 
   /**
    * Sends a neighbour solicitation: from `::` unless a source is given, to the target's solicited-node group unless a

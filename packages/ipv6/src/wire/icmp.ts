@@ -25,11 +25,15 @@ export const icmpTypes = {
   parameterProblem: 4,
   echoRequest: 128,
   echoReply: 129,
+  listenerQuery: 130,
+  listenerReport: 131,
+  listenerDone: 132,
   routerSolicitation: 133,
   routerAdvertisement: 134,
   neighborSolicitation: 135,
   neighborAdvertisement: 136,
   redirect: 137,
+  listenerReport2: 143,
 } as const
 
 /** Codes of Destination Unreachable (RFC 4443 §3.1). */

@@ -3,12 +3,9 @@
  * Read §4.3, §4.4, §4.5, §4.6 and §7.1 before changing this file.
  */
 
-import type { Address, IpInfo, LinkAddress, Malformed } from '@favonius/contract'
-import { isLinkLocal, isMulticast, isUnspecified, readAddress, readLink, sameAddress, writeLink } from '@favonius/inet'
-import { ICMPV6 } from './icmp.ts'
-
-/** Hop limit of every message: one that was forwarded has less (RFC 4861 §7.1.1). */
-export const ND_HOP_LIMIT = 255
+import type { Address, LinkAddress, Malformed } from '@favonius/contract'
+import { isLinkLocal, isMulticast, isUnspecified, readAddress, sameAddress } from '@favonius/inet'
+import { BAD_OPTION, common, ndOptionTypes, no, readLinkOption, walkOptions, type NdIp } from './ndoption.ts'
 
 /** A neighbour solicitation (RFC 4861 §4.3). */
 export const SOLICITATION = { target: 8, options: 24, size: 24 } as const
@@ -22,9 +19,6 @@ export const FLAG_SOLICITED = 0x40
 export const FLAG_OVERRIDE = 0x20
 /** A redirect (RFC 4861 §4.5). */
 export const REDIRECT = { target: 8, destination: 24, options: 40, size: 40 } as const
-
-/** Option types (RFC 4861 §4.6, RFC 3971 §5.3.2). */
-export const ndOptionTypes = { sourceLink: 1, targetLink: 2, prefix: 3, redirected: 4, mtu: 5, nonce: 14 } as const
 
 /** Six bytes that tell our own solicitation from another's (RFC 7527 §4.1): the first two, and the last four. */
 export type Nonce = readonly [number, number]
@@ -56,30 +50,6 @@ export interface Redirect {
   readonly link: LinkAddress | undefined
 }
 
-/** Bytes that a link-layer address option takes, a multiple of 8; 0 for a link without addresses. */
-export function linkOptionSize(link: LinkAddress): number {
-  return link.length === 0 ? 0 : (link.length + 9) & ~7
-}
-
-/** Writes a source or target link-layer address option (RFC 4861 §4.6.1) at `at`, padded with zeros. */
-export function writeLinkOption(dv: DataView, at: number, type: number, link: LinkAddress): void {
-  const size = linkOptionSize(link)
-  if (size === 0) return
-  dv.setUint8(at, type)
-  dv.setUint8(at + 1, size / 8)
-  for (let i = at + 2 + link.length; i < at + size; i++) dv.setUint8(i, 0)
-  writeLink(link, dv, at + 2)
-}
-
-/**
- * The link address in an option of `units` times 8 bytes at `at`. One unit holds an EUI-48, or the short address of a link
- * whose own address is short or EUI-64 (RFC 4944 §8); two hold an EUI-64.
- */
-function readLinkOption(dv: DataView, at: number, units: number, own: LinkAddress): LinkAddress | undefined {
-  if (units === 1) return readLink(dv, at + 2, own.length === 6 || own.length === 0 ? 6 : 2)
-  return units === 2 && own.length !== 6 ? readLink(dv, at + 2, 8) : undefined
-}
-
 interface Found {
   source: LinkAddress | undefined
   target: LinkAddress | undefined
@@ -89,30 +59,13 @@ interface Found {
 /** Reads the options in `from … end`. Undefined when one has length 0 or runs past the end (RFC 4861 §4.6). */
 function readOptions(dv: DataView, from: number, end: number, own: LinkAddress): Found | undefined {
   const found: Found = { source: undefined, target: undefined, nonce: undefined }
-  for (let at = from; at < end;) {
-    if (end - at < 2) return undefined
-    const type = dv.getUint8(at)
-    const units = dv.getUint8(at + 1)
-    if (units === 0 || at + units * 8 > end) return undefined
+  const whole = walkOptions(dv, from, end, (type, at, units) => {
     if (type === ndOptionTypes.sourceLink) found.source ??= readLinkOption(dv, at, units, own)
     else if (type === ndOptionTypes.targetLink) found.target ??= readLinkOption(dv, at, units, own)
     else if (type === ndOptionTypes.nonce && units === 1) found.nonce ??= [dv.getUint16(at + 2), dv.getInt32(at + 4)]
-    at += units * 8
-  }
-  return found
+  })
+  return whole ? found : undefined
 }
-
-const no = (malformed: string): Malformed => ({ malformed })
-
-/** What all messages must have in common (RFC 4861 §7.1). */
-function common(dv: DataView, at: number, end: number, least: number, ip: Pick<IpInfo, 'hopLimit'>): Malformed | undefined {
-  if (ip.hopLimit !== ND_HOP_LIMIT) return no(`hop limit ${ip.hopLimit} is not 255`)
-  if (end - at < least) return no(`${end - at} bytes are fewer than ${least}`)
-  return dv.getUint8(at + ICMPV6.code) === 0 ? undefined : no('code is not 0')
-}
-
-/** The facts of the IP header that validation asks for. */
-export type NdIp = Pick<IpInfo, 'hopLimit' | 'source' | 'destination' | 'multicast'>
 
 /** Whether `a` is a solicited-node group, ff02::1:ff00:0/104 (RFC 4291 §2.7.1). */
 export function isSolicitedNode(a: Address): boolean {
@@ -126,7 +79,7 @@ export function readSolicitation(dv: DataView, at: number, end: number, ip: NdIp
   const target = readAddress(dv, at + SOLICITATION.target, 6)
   if (isMulticast(target)) return no('target is a group')
   const options = readOptions(dv, at + SOLICITATION.options, end, own)
-  if (!options) return no('an option has length 0 or is cut short')
+  if (!options) return BAD_OPTION
   if (isUnspecified(ip.source)) {
     if (!isSolicitedNode(ip.destination)) return no('from :: to another address than a solicited-node group')
     if (options.source) return no('from :: with a source link-layer address')
@@ -144,7 +97,7 @@ export function readAdvertisement(dv: DataView, at: number, end: number, ip: NdI
   const solicited = (flags & FLAG_SOLICITED) !== 0
   if (ip.multicast && solicited) return no('solicited, and sent to a group')
   const options = readOptions(dv, at + ADVERTISEMENT.options, end, own)
-  if (!options) return no('an option has length 0 or is cut short')
+  if (!options) return BAD_OPTION
   return { target, router: (flags & FLAG_ROUTER) !== 0, solicited, override: (flags & FLAG_OVERRIDE) !== 0, link: options.target }
 }
 
@@ -161,7 +114,7 @@ export function readRedirect(dv: DataView, at: number, end: number, ip: NdIp, ow
   if (isMulticast(destination)) return no('destination is a group')
   if (!isLinkLocal(target) && !sameAddress(target, destination)) return no('target is neither link-local nor the destination')
   const options = readOptions(dv, at + REDIRECT.options, end, own)
-  if (!options) return no('an option has length 0 or is cut short')
+  if (!options) return BAD_OPTION
   return { target, destination, link: options.target }
 }
 

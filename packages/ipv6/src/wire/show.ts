@@ -1,8 +1,16 @@
-import { IPV6, PROTOCOL_FRAGMENT, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, readAddress } from '@favonius/inet'
+import {
+  ALL_NODES, formatPrefix, IPV6, ipv6, isUnspecified, NO_LINK_ADDRESS, PROTOCOL_FRAGMENT, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP, readAddress,
+} from '@favonius/inet'
 import { upperLayer } from './extension.ts'
 import { readHeader } from './header.ts'
 import { ICMPV6, icmpTypes, isError, meaningOf } from './icmp.ts'
+import { MLD_MESSAGE, MLD_QUERY, MLD_RECORD, MLD_REPORT, mldRecordTypes } from './mld.ts'
 import { ADVERTISEMENT, FLAG_OVERRIDE, FLAG_ROUTER, FLAG_SOLICITED, REDIRECT, SOLICITATION } from './nd.ts'
+import { ND_HOP_LIMIT } from './ndoption.ts'
+import { readRouterAdvertisement } from './router.ts'
+
+/** For the options alone: what is shown need not have come from a router. */
+const LINK_LOCAL = /* @__PURE__ */ ipv6(0xfe800000, 0, 0, 1)
 
 /** One line about an IPv6 packet, as tcpdump would write it: `2001:db8::1 > 2001:db8::2: ICMPv6, echo request, id 7, seq 1, length 64`. */
 export function show(bytes: Uint8Array): string {
@@ -25,6 +33,30 @@ export function show(bytes: Uint8Array): string {
     return `${header.source}.${dv.getUint16(at)} > ${header.destination}.${dv.getUint16(at + 2)}: ${name}, ${length}`
   }
   return `${way}: next header ${protocol}, ${length}`
+}
+
+function showRouter(dv: DataView, at: number): string {
+  const message = readRouterAdvertisement(dv, at, dv.byteLength, { hopLimit: ND_HOP_LIMIT, source: LINK_LOCAL, destination: ALL_NODES, multicast: true }, NO_LINK_ADDRESS)
+  if ('malformed' in message) return `router advertisement, malformed: ${message.malformed}`
+  const { lifetime, preference, prefixes, routes, nameServers, mtu } = message
+  const parts = [`lifetime ${lifetime / 1000} s`, ...(preference === 'medium' ? [] : [`preference ${preference}`]), ...(mtu === undefined ? [] : [`mtu ${mtu}`])]
+  for (const { prefix, onLink, autonomous } of prefixes) parts.push(`prefix ${formatPrefix(prefix)} [${onLink ? 'L' : ''}${autonomous ? 'A' : ''}]`)
+  for (const { prefix } of routes) parts.push(`route ${formatPrefix(prefix)}`)
+  for (const { servers } of nameServers) parts.push(`rdnss ${servers.join(' ')}`)
+  return `router advertisement, ${parts.join(', ')}`
+}
+
+function showReport(dv: DataView, at: number): string {
+  const count = dv.getUint16(at + MLD_REPORT.count)
+  const records: string[] = []
+  for (let i = 0, record = at + MLD_REPORT.records; i < count && dv.byteLength - record >= MLD_RECORD.size; i++) {
+    const type = dv.getUint8(record + MLD_RECORD.type)
+    const name = Object.entries(mldRecordTypes).find(([, number]) => number === type)?.[0] ?? `type ${type}`
+    records.push(`${name} ${readAddress(dv, record + MLD_RECORD.group, 6)}`)
+    // Sources and auxiliary data, in words of their own.
+    record += MLD_RECORD.size + dv.getUint16(record + 2) * 16 + dv.getUint8(record + 1) * 4
+  }
+  return `multicast listener report v2, ${records.join(', ') || 'no records'}`
 }
 
 function showIcmp(dv: DataView, at: number): string {
@@ -54,6 +86,14 @@ function showIcmp(dv: DataView, at: number): string {
     return `redirect, ${readAddress(dv, at + REDIRECT.destination, 6)} to ${readAddress(dv, at + REDIRECT.target, 6)}`
   }
   if (type === icmpTypes.routerSolicitation) return 'router solicitation'
-  if (type === icmpTypes.routerAdvertisement) return 'router advertisement'
+  if (type === icmpTypes.routerAdvertisement) return showRouter(dv, at)
+  if (type === icmpTypes.listenerQuery && has(MLD_QUERY.size)) {
+    const group = readAddress(dv, at + MLD_QUERY.group, 6)
+    return `multicast listener query v${has(MLD_QUERY.size2) ? 2 : 1}, max resp delay ${dv.getUint16(at + MLD_QUERY.delay)}, ${isUnspecified(group) ? 'all groups' : group}`
+  }
+  if ((type === icmpTypes.listenerReport || type === icmpTypes.listenerDone) && has(MLD_MESSAGE.size)) {
+    return `multicast listener ${type === icmpTypes.listenerReport ? 'report' : 'done'}, ${readAddress(dv, at + MLD_MESSAGE.group, 6)}`
+  }
+  if (type === icmpTypes.listenerReport2 && has(MLD_REPORT.records)) return showReport(dv, at)
   return `${isError(type) ? 'error' : 'message'} of type ${type}, code ${code}`
 }

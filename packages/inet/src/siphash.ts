@@ -2,9 +2,9 @@
  * SipHash-2-4, a keyed hash for short inputs: J.-P. Aumasson, D. J. Bernstein, «SipHash: a fast short-input PRF», 2012, §2. Its 64-bit words
  * are pairs of 32-bit ones here.
  *
- * It stands here because no library that was audited offers it, and a whole SHA-256 would cost more bytes in every bundle, and more time for
- * each connection, than initial sequence numbers are worth: RFC 6528 §3 asks for a keyed hash that cannot be predicted, and this is what
- * Linux computes them with.
+ * For numbers that nobody else may predict: initial sequence numbers (RFC 6528 §3), interface identifiers (RFC 7217 §5). It stands here because no
+ * library that was audited offers it, and a whole SHA-256 would cost more bytes in every bundle, and more time for each connection, than these are
+ * worth. Linux computes its initial sequence numbers with it.
  */
 
 /** SipHash-2-4 with one key. */
