@@ -78,7 +78,7 @@ export const ipv4FragmentsOptions = {
     symbol: 'CONFIG_NET_IPV4_FRAGMENT_MAX_BYTES',
     type: 'int',
     default: 1_048_576,
-    range: [2048, 2 ** 30],
+    range: [2048, 1_073_741_824],
     help: 'Bytes of buffers that waiting fragments may hold, and never more than a quarter of the stack\'s quota. Not in Zephyr.',
   },
 } as const satisfies Options

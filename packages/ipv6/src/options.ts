@@ -123,7 +123,7 @@ export const ipv6FragmentsOptions = {
     symbol: 'CONFIG_NET_IPV6_FRAGMENT_MAX_BYTES',
     type: 'int',
     default: 1_048_576,
-    range: [2048, 2 ** 30],
+    range: [2048, 1_073_741_824],
     help: 'Bytes of buffers that waiting fragments may hold, and never more than a quarter of the stack\'s quota. Not in Zephyr.',
   },
 } as const satisfies Options
@@ -234,14 +234,14 @@ export const slaacOptions = {
     symbol: 'CONFIG_NET_IPV6_PE_VALID_LIFETIME',
     type: 'int',
     default: 86_400_000,
-    range: [60_000, 2 ** 31],
+    range: [60_000, 2_147_483_648],
     help: 'Milliseconds for which a temporary address is valid at most; 1440 minutes, as in Zephyr (RFC 8981 §3.8: two days).',
   },
   temporaryPreferredLifetime: {
     symbol: 'CONFIG_NET_IPV6_PE_PREFERRED_LIFETIME',
     type: 'int',
     default: 82_800_000,
-    range: [60_000, 2 ** 31],
+    range: [60_000, 2_147_483_648],
     help: 'Milliseconds for which it is preferred at most, less a random part of up to 40 %; 1380 minutes, as in Zephyr (RFC 8981 §3.8: one day).',
   },
 } as const satisfies Options

@@ -14,6 +14,7 @@ import { routers } from '../routers/index.ts'
 import { AddressAutoconfiguration, type Slaac } from './autoconfiguration.ts'
 
 export { AddressAutoconfiguration, type Autoconfigured, type Slaac, type SlaacParts } from './autoconfiguration.ts'
+export type { Routers } from '../routers/routers.ts'
 export { slaacOptions } from '../options.ts'
 
 /** Makes addresses of prefixes; selects `routers()`, which hears of them. */
