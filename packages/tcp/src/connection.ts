@@ -208,7 +208,7 @@ export class Connection implements TcpConnection, Flow {
     this.#peerMss = LEAST_MSS[parts.route.family]
     this.mss = this.#mssOf(parts.route)
     this.times = new RoundTrip(options.initialRto, options.minRto, MOST_RTO)
-    this.recovery = new Recovery(this.flight, this.times, layer.congestion, this.mss)
+    this.recovery = new Recovery(this.flight, this.times, layer.congestion)
     this.output = new Output(this)
     this.#input = new Input(this)
     this.deadlines = new Deadlines(env.clock, (now) => this.#tick(now))
@@ -267,7 +267,7 @@ export class Connection implements TcpConnection, Flow {
   #fit(): void {
     this.mss = Math.min(this.#peerMss, this.#mssOf(this.#route)) - (this.timestamps ? TIMESTAMPS_SIZE : 0)
     this.largest = largestSegment(this.mss, this.#route.iface.offload.segmentation)
-    this.recovery.control.mss = this.mss
+    this.recovery.fit(this.mss)
   }
 
   // ---- what was agreed upon ----

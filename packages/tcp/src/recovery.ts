@@ -18,9 +18,12 @@ const PERSISTS = 16
 /** What a connection is doing about losses. */
 export type RecoveryState = 'open' | 'recovery' | 'loss'
 
+/** Before the handshake is over nothing is under way but a SYN, and nothing is learned of the way. */
+const opening: CongestionControl = { mss: 0, window: 0, threshold: Infinity, acknowledged() {}, lost() {}, timedOut() {}, idled() {}, undo() {} }
+
 /** Loss recovery of one connection. */
 export class Recovery {
-  control: CongestionControl
+  control: CongestionControl = opening
   state: RecoveryState = 'open'
   /** When what is late now becomes lost; Infinity when nothing is late. */
   reorderDue: Instant = Infinity
@@ -47,16 +50,20 @@ export class Recovery {
   /** Our timestamp when something was sent again for the first time since it began; NaN before. */
   #again = Number.NaN
 
-  constructor(flight: Flight, times: RoundTrip, congestion: Congestion, mss: number) {
+  constructor(flight: Flight, times: RoundTrip, congestion: Congestion) {
     this.#flight = flight
     this.#times = times
     this.#congestion = congestion
-    this.control = congestion.begin(mss)
   }
 
   /** The handshake is over. One whose SYN was lost twice begins with one segment (RFC 5681 §3.1; RFC 6298 §2.1 allows for the first). */
   established(mss: number, lost: boolean): void {
     this.control = this.#congestion.begin(mss, lost ? mss : undefined)
+  }
+
+  /** Segments carry `mss` bytes from now on. */
+  fit(mss: number): void {
+    if (this.control !== opening) this.control.mss = mss
   }
 
   /** Bytes that may be in flight. */
