@@ -13,6 +13,8 @@ interface Waiter {
   readonly done: Deferred<void>
 }
 
+const again = (event: PollEvent): Error => failure('EAGAIN', event === 'in' ? 'nothing has arrived' : 'there is no room now')
+
 export class Waiters {
   readonly #env: Env
   readonly #waiters = new Set<Waiter>()
@@ -23,21 +25,30 @@ export class Waiters {
 
   /** Those who wait for `event` look again. */
   wake(event: PollEvent): void {
-    for (const waiter of [...this.#waiters]) if (waiter.event === event) waiter.done.resolve()
+    if (this.#waiters.size === 0) return
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.event !== event) continue
+      this.#waiters.delete(waiter)
+      waiter.done.resolve()
+    }
   }
 
   /** Resolves when `event` may be so. Rejects with EAGAIN: at once when `nonblocking`, or after `timeout` ms, 0 for never; with the signal's reason. */
-  async wait(event: PollEvent, nonblocking: boolean, signal: CallOptions['signal'], timeout: number): Promise<void> {
-    const again = (): Error => failure('EAGAIN', event === 'in' ? 'nothing has arrived' : 'there is no room now')
-    if (nonblocking) throw again()
-    signal?.throwIfAborted()
-    const { clock } = this.#env
+  wait(event: PollEvent, nonblocking: boolean, signal: CallOptions['signal'], timeout: number): Promise<void> {
+    if (nonblocking) return Promise.reject(again(event))
     const waiter: Waiter = { event, done: deferred<void>(this.#env) }
-    const timer = timeout > 0 ? clock.timer(() => waiter.done.reject(again())) : undefined
+    this.#waiters.add(waiter)
+    // One promise, and no more, for what is waited for most: each further one costs a turn of the microtask queue.
+    return timeout > 0 || signal !== undefined ? this.#bounded(waiter, signal, timeout) : waiter.done.promise
+  }
+
+  async #bounded(waiter: Waiter, signal: CallOptions['signal'], timeout: number): Promise<void> {
+    const { clock } = this.#env
+    const timer = timeout > 0 ? clock.timer(() => waiter.done.reject(again(waiter.event))) : undefined
     timer?.schedule(clock.now() + timeout)
     const abort = (): void => waiter.done.reject(signal!.reason as Error)
+    if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort)
-    this.#waiters.add(waiter)
     try {
       await waiter.done.promise
     } finally {
@@ -68,6 +79,7 @@ export class Waiters {
 
   /** The socket is closed: all reject with EBADF. */
   close(): void {
-    for (const waiter of [...this.#waiters]) waiter.done.reject(failure('EBADF', 'the socket was closed'))
+    for (const waiter of this.#waiters) waiter.done.reject(failure('EBADF', 'the socket was closed'))
+    this.#waiters.clear()
   }
 }

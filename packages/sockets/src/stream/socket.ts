@@ -210,8 +210,13 @@ export class StreamSocket implements BsdStreamSocket, TcpSink {
   // ---- sending ----
 
   async send(data: Uint8Array, options: CallOptions = {}): Promise<number> {
-    const me = {}
     let sent = 0
+    if (this.#senders.size === 0 && !this.#connecting) {
+      this.#writable()
+      sent = this.#connection!.write(data)
+      if (sent === data.length) return sent
+    }
+    const me = {}
     this.#senders.add(me)
     try {
       for (;;) {
@@ -269,29 +274,34 @@ export class StreamSocket implements BsdStreamSocket, TcpSink {
 
   async recv(size = RECEIVE, options: CallOptions = {}): Promise<Uint8Array> {
     int('size', size, 0, 2 ** 31)
-    const connection = size === 0 ? this.#connected() : await this.#readable(options)
+    let connection = size === 0 ? this.#connected() : this.#ready()
+    while (connection === undefined) {
+      await this.#wait('in', options, this.#settings.receiveTimeout)
+      connection = this.#ready()
+    }
     const data = new Uint8Array(Math.min(size, connection.readable))
     connection.read(data)
     return data
   }
 
   async take(options: CallOptions = {}): Promise<NetBuf | undefined> {
-    return (await this.#readable(options)).take()
+    let connection = this.#ready()
+    while (connection === undefined) {
+      await this.#wait('in', options, this.#settings.receiveTimeout)
+      connection = this.#ready()
+    }
+    return connection.take()
   }
 
   /** The connection, when bytes wait or none will come. */
-  async #readable(options: CallOptions): Promise<TcpConnection> {
-    for (;;) {
-      this.#open()
-      if (this.#connection === undefined) this.#throwError()
-      const connection = this.#connecting ? undefined : this.#connected()
-      if (connection !== undefined) {
-        if (connection.readable > 0) return connection
-        this.#throwError()
-        if (this.#atEnd) return connection
-      }
-      await this.#wait('in', options, this.#settings.receiveTimeout)
-    }
+  #ready(): TcpConnection | undefined {
+    this.#open()
+    if (this.#connection === undefined) this.#throwError()
+    if (this.#connecting) return undefined
+    const connection = this.#connected()
+    if (connection.readable > 0) return connection
+    this.#throwError()
+    return this.#atEnd ? connection : undefined
   }
 
   /** Nothing more will come than waits. */
