@@ -16,7 +16,7 @@ export type { PacketTimer, Traffic, TransmitQueue } from './traffic.ts'
 export type { IcmpError, Ip, IpInfo, NetworkLayer, PingOptions, PingResult, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'
 export type {
   DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet,
-  StreamOptions, StreamSink,
+  StreamOptions, StreamSettings, StreamSink,
 } from './seams.ts'
 export type { Peer, Sent, Udp, UdpBinding, UdpSink, UdpSocket } from './udp.ts'
 export type {

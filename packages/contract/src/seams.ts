@@ -53,7 +53,17 @@ export interface DatagramNet {
   open(local: Partial<Endpoint>, sink: DatagramSink, options?: DatagramOptions): Promise<DatagramSocket>
 }
 
-export interface StreamOptions {
+/** How a stream is sent, where the transport knows of it. */
+export interface StreamSettings {
+  /** Send what is written at once, small as it may be (RFC 9293 §3.7.4: Nagle's algorithm off). */
+  readonly noDelay?: boolean
+  /** Milliseconds without a word of the peer until it is asked whether it is there (RFC 9293 §3.8.4); 0 for never. */
+  readonly keepAlive?: number
+}
+
+export interface StreamOptions extends StreamSettings {
+  /** From this address and port; chosen by the transport unless given. */
+  readonly local?: Partial<Endpoint>
   /** Milliseconds to connect within; ETIMEDOUT after them. As long as the transport tries unless given. */
   readonly timeout?: number
 }
@@ -91,6 +101,13 @@ export interface Stream {
   resume(): void
   /** Nothing more will be written: the end follows what was. Harmless when repeated. */
   end(): void
+  /** Changes how it is sent from now on. */
+  configure(settings: StreamSettings): void
+  /**
+   * Its owner leaves: what was written is still sent, and the end follows it; what still comes is refused, or was not read, and then the peer is told
+   * so by a reset. The sink hears nothing any more. Harmless when it is over.
+   */
+  close(): void
   /** Gives it up, both directions at once. `closed` follows on a later turn, with `error`, or ECONNABORTED. Harmless when it is over. */
   abort(error?: Error): void
 }

@@ -1,7 +1,7 @@
 /** `StreamNet` over node:net: the kernel's TCP under the same seam as our own. */
 
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
-import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSink } from '@favonius/contract'
+import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
 import { failure, type ErrorCode } from '@favonius/inet'
 import { checkPort, familyOf, plain } from './addresses.ts'
 
@@ -91,6 +91,20 @@ class NodeStream implements Stream {
     this.#socket.end()
   }
 
+  configure({ noDelay, keepAlive }: StreamSettings): void {
+    if (noDelay !== undefined) this.#socket.setNoDelay(noDelay)
+    if (keepAlive !== undefined) this.#socket.setKeepAlive(keepAlive > 0, keepAlive)
+  }
+
+  close(): void {
+    if (this.#closed || this.#toldClose) return
+    this.#ended = this.#toldClose = this.#toldEnd = true
+    this.#socket.removeAllListeners('data').removeAllListeners('end')
+    // What was written is still sent; what comes is not read, so that the kernel resets who sends more.
+    this.#socket.pause()
+    this.#socket.destroySoon()
+  }
+
   abort(error: Error = failure('ECONNABORTED', 'the connection was given up on our side')): void {
     if (this.#closed || this.#error !== undefined) return
     this.#ended = true
@@ -107,11 +121,14 @@ function named(error: Error & { code?: string }, { address, port }: Endpoint): E
   return failure(code as ErrorCode, `${address} port ${port}: ${error.message}`)
 }
 
-async function connect(to: Endpoint, sink: StreamSink, { timeout }: StreamOptions = {}): Promise<Stream> {
+async function connect(to: Endpoint, sink: StreamSink, { timeout, local, noDelay = true, keepAlive = 0 }: StreamOptions = {}): Promise<Stream> {
   const family = familyOf(to.address)
   checkPort(to.port, 1)
   if (timeout !== undefined && !(timeout > 0)) throw failure('EINVAL', `timeout ${timeout}: give milliseconds, more than 0`)
-  const socket = dial({ host: to.address, port: to.port, family, allowHalfOpen: true, noDelay: true })
+  const socket = dial({
+    host: to.address, port: to.port, family, allowHalfOpen: true, noDelay, keepAlive: keepAlive > 0, keepAliveInitialDelay: keepAlive,
+    ...(local?.address === undefined ? {} : { localAddress: local.address }), ...(local?.port === undefined ? {} : { localPort: local.port }),
+  })
   await new Promise<void>((resolve, reject) => {
     const timer = timeout === undefined ? undefined : setTimeout(() => {
       socket.destroy(failure('ETIMEDOUT', 'it did not answer in time'))

@@ -445,6 +445,41 @@ export function streamConformance(name: string, make: () => Promise<StreamWorld>
     await over(world, ends)
   })
 
+  check('who leaves has written what it wrote; what still comes is refused, and it hears nothing any more', async (world) => {
+    const { until, settle } = world
+    const ends = await join(world, new Ear(), new Ear())
+    ends.near.stream!.write(bytes('the last words'))
+    ends.near.stream!.close()
+    await until(() => ends.far.text === 'the last words' && ends.far.events.includes('ended'))
+    for (let tries = 0; !ends.far.isClosed && tries < 50; tries++) {
+      ends.far.stream!.write(bytes('are you there?'))
+      await settle()
+    }
+    assert.is(ends.far.error?.code, 'ECONNRESET')
+    assert.equal(ends.near.events, [])
+    ends.near.stream!.close()
+    ends.near.stream!.configure({ noDelay: true, keepAlive: 1000 })
+    ends.listener.close()
+  })
+
+  check('a stream begins where it is told to, and is configured while it lasts', async (world) => {
+    const { a, b, addressA, addressB, until } = world
+    const far = new Ear()
+    const listener = await b.listen({ address: addressB }, (stream) => {
+      far.stream = stream
+      return far
+    })
+    const near = new Ear()
+    near.stream = await a.connect({ address: addressB, port: listener.local.port }, near, { local: { address: addressA }, noDelay: true, keepAlive: 10_000 })
+    assert.is(near.stream.local.address, addressA)
+    near.stream.configure({ noDelay: false, keepAlive: 0 })
+    await until(() => far.stream !== undefined)
+    near.stream.end()
+    far.stream!.end()
+    await until(() => near.isClosed && far.isClosed)
+    listener.close()
+  })
+
   check('a port in use is refused, and free again once it is closed', async ({ b, addressB }) => {
     const one = await b.listen({ address: addressB }, () => new Ear())
     const { port } = one.local

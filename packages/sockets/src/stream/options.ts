@@ -54,6 +54,9 @@ export interface StreamSocketOptions {
   TCP_USER_TIMEOUT: number
 }
 
+/** RFC 9293 §3.8.4, and Linux's defaults: two hours, then nine probes 75 s apart. */
+export const KEEP_ALIVE: TcpKeepAlive = { idle: 7_200_000, interval: 75_000, count: 9 }
+
 /** What a socket was set to; accepted ones begin with their listener's. */
 export class StreamSettings {
   reuse = false
@@ -66,7 +69,7 @@ export class StreamSettings {
   sendTimeout = 0
   linger = -1
   probes = false
-  keepAlive: TcpKeepAlive = { idle: 7_200_000, interval: 75_000, count: 9 }
+  keepAlive: TcpKeepAlive = KEEP_ALIVE
   hopLimit: number | undefined
   trafficClass = 0
   noDelay = false

@@ -1,11 +1,12 @@
 /** `StreamNet` over our own TCP: what HTTP, MQTT, TLS and their like stand on. */
 
 import type {
-  Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSink, TcpConnection, TcpEndpoint, TcpListener, TcpSink, Timer,
+  Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink, TcpConnection, TcpEndpoint, TcpListener, TcpSink, Timer,
 } from '@favonius/contract'
 import { deferred, type Deferred } from '@favonius/clock'
 import { ANY4, ANY6, failure } from '@favonius/inet'
 import { toAddress, toPort, toText } from '../address.ts'
+import { KEEP_ALIVE } from './options.ts'
 import type { StreamParts } from './parts.ts'
 
 /** Connections that wait to be accepted, unless it is said how many. */
@@ -46,10 +47,14 @@ export class SeamStream implements Stream, TcpSink {
 
   // ---- its beginning ----
 
-  connect(to: Endpoint, { timeout }: StreamOptions): Promise<Stream> {
+  connect(to: Endpoint, options: StreamOptions): Promise<Stream> {
     const { env, netif, tcp } = this.#parts
+    const { timeout, local } = options
     if (timeout !== undefined && !(timeout > 0)) throw failure('EINVAL', `timeout ${timeout}: give milliseconds, more than 0`)
-    this.#connection = tcp.connect(toAddress(netif, to.address), toPort(to.port), this)
+    this.#connection = tcp.connect(toAddress(netif, to.address), toPort(to.port), this, {
+      source: local?.address === undefined ? undefined : toAddress(netif, local.address), sourcePort: local?.port,
+    })
+    this.configure(options)
     this.#streams.add(this)
     this.#opening = deferred<Stream>(env)
     this.#timer = env.clock.timer(() => this.#turn())
@@ -204,6 +209,18 @@ export class SeamStream implements Stream, TcpSink {
     if (this.#ended) return
     this.#ended = true
     this.#connection.end()
+  }
+
+  configure({ noDelay, keepAlive }: StreamSettings): void {
+    if (noDelay !== undefined) this.#connection.noDelay = noDelay
+    if (keepAlive !== undefined) this.#connection.keepAlive = keepAlive === 0 ? undefined : { ...KEEP_ALIVE, idle: keepAlive }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#ended = true
+    this.#end()
+    this.#connection.close()
   }
 
   abort(error: Error = failure('ECONNABORTED', 'the connection was given up on our side')): void {
