@@ -14,13 +14,16 @@ export type { SystemError } from './errors.ts'
 
 type Accept = (socket: FaceSocket) => void
 
+/** What `nodeNet` gives. */
+export type FaceNet = ReturnType<typeof nodeNet>
+
 /**
  * The parts of `node:net` that programs use, over `streams`: a stack's sockets, a simulated network's, or `nodeStreams()`.
  *
  * ```ts no-run
  * const net = nodeNet({ streams: stack.sockets })
  * net.createServer((socket) => socket.pipe(socket)).listen(7)
- * http.createServer(handler).listen = …                         // or `attach` of @favonius/node/http
+ * await attach(http.createServer(handler), net, { port: 80 })      // of @favonius/node/http
  * ```
  */
 export function nodeNet(parts: FaceParts) {

@@ -141,7 +141,7 @@ const family = ({ address }: Endpoint): string => (address.includes(':') ? 'IPv6
 function readListen(args: ListenArguments): { readonly port: number; readonly host: string | undefined; readonly signal: AbortSignal | undefined } {
   const [first, second] = args
   if (typeof first === 'object' && first !== null) {
-    if ((first as { path?: string }).path !== undefined) throw nodeError('ERR_INVALID_ARG_VALUE', 'options.path is not supported: a stack has no local sockets; give a port', TypeError)
+    if (typeof (first as { path?: string | null }).path === 'string') throw nodeError('ERR_INVALID_ARG_VALUE', 'options.path is not supported: a stack has no local sockets; give a port', TypeError)
     return { port: Number(first.port ?? 0), host: first.host, signal: first.signal }
   }
   if (typeof first === 'string' && Number.isNaN(Number(first))) throw nodeError('ERR_INVALID_ARG_VALUE', `${JSON.stringify(first)} is a path: a stack has no local sockets; give a port`, TypeError)

@@ -434,7 +434,8 @@ function readConnect(args: ConnectArguments): [TcpNetConnectOpts, (() => void) |
   const [first, second, third] = args
   const ready = [second, third].find((one) => typeof one === 'function') as (() => void) | undefined
   if (typeof first === 'object') {
-    if ((first as { path?: string }).path !== undefined) throw nodeError('ERR_INVALID_ARG_VALUE', `The property 'options.path' is not supported: a stack has no local sockets; give a port and a host`, TypeError)
+    // Agents of node:http say null.
+    if (typeof (first as { path?: string | null }).path === 'string') throw nodeError('ERR_INVALID_ARG_VALUE', `The property 'options.path' is not supported: a stack has no local sockets; give a port and a host`, TypeError)
     return [first, ready]
   }
   if (typeof first === 'string' && Number.isNaN(Number(first))) throw nodeError('ERR_INVALID_ARG_VALUE', `${JSON.stringify(first)} is a path: a stack has no local sockets; give a port and a host`, TypeError)
