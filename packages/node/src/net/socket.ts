@@ -54,6 +54,8 @@ export class FaceSocket extends Duplex {
   /** What is being written and was not taken yet, and who waits for that. */
   #rest: Uint8Array | undefined
   #taken: Done | undefined
+  /** What came and had no room. */
+  #held: Buffer | undefined
   /** It was connected, or told to. */
   #begun = false
   /** The peer ended, or the connection is over. */
@@ -163,7 +165,20 @@ export class FaceSocket extends Duplex {
     this.#touch()
     this.bytesRead += chunk.length
     // The bytes are borrowed.
-    if (!this.push(Buffer.from(chunk))) this.#stream!.pause()
+    if (!this.#hand(Buffer.from(chunk))) this.#stream!.pause()
+  }
+
+  /**
+   * Gives bytes to the readable side. False when there is enough in it. Never more than its high-water mark when its owner asks for them: above that
+   * Node does not tell again that there is something to be read (aedes waits for ever then).
+   */
+  #hand(bytes: Buffer): boolean {
+    // At least a byte: what `_read` asked for is over with a push alone.
+    const room = this.readableFlowing === true ? Infinity : Math.max(1, this.readableHighWaterMark - this.readableLength)
+    if (bytes.length <= room) return this.push(bytes)
+    this.#held = bytes.subarray(room)
+    this.push(bytes.subarray(0, room))
+    return false
   }
 
   #drained(): void {
@@ -200,8 +215,15 @@ export class FaceSocket extends Duplex {
       this.once('connect', () => this._read())
       return
     }
-    // Not from within: what waits may come before resume returns.
-    this.#stream.resume()
+    // Node asks before it takes out what is there: the room comes with the next turn.
+    if (this.#held === undefined) this.#stream.resume()
+    else queueMicrotask(() => this.#handHeld())
+  }
+
+  #handHeld(): void {
+    const held = this.#held
+    this.#held = undefined
+    if (!this.destroyed && held !== undefined && this.#hand(held)) this.#stream!.resume()
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: Done): void {
