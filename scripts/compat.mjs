@@ -38,13 +38,22 @@ if (trouble) {
 }
 const measured = []
 for (const one of columns) measured.push({ ...one, ...await column(one) })
+/** What is known of those that fail, so that the page says more than an error does. */
+const known = {
+  'Deno, http.Agent, keep-alive': 'Deno closes the connections of an agent when their answer is read, and makes a new one for each request',
+  'Bun, undici': 'Bun answers `import \'undici\'` with its own client, which has no `connect`',
+  'Bun, fetch with a dispatcher': 'Bun\'s `fetch` knows no dispatcher; `faceFetch` is there for it',
+  'Deno, fetch with a dispatcher': 'Deno\'s `fetch` knows no dispatcher; `faceFetch` is there for it',
+  'Bun, node:tls, both sides': 'Bun\'s TLS server takes no connection that is not its own',
+  'Bun, node:https': 'Bun\'s HTTPS server takes no connection that is not its own',
+}
 const names = measured[0].rows.map(({ row }) => row)
 const reasons = []
 const cell = ({ title, rows, code, output }, name) => {
   const found = rows.find(({ row }) => row === name)
   if (found?.why === '') return 'yes'
   const why = found?.why ?? `the program ended with ${code}: ${output.trim().split('\n').at(-1)}`
-  reasons.push(`${title}, ${name}: ${why}`)
+  reasons.push(`${title}, ${name}: ${known[`${title}, ${name}`] ?? why}.`)
   return `no (${reasons.length})`
 }
 const table = names.map((name) => `| ${name} | ${measured.map((one) => cell(one, name)).join(' | ')} |`)

@@ -28,6 +28,7 @@ const steps = [
   { name: 'publint', what: 'the tarballs', program: node('pack.mjs', 'lint'), after: 'pack' },
   { name: 'consumer', what: 'an empty TypeScript project', program: node('consumer.mjs'), after: 'pack' },
   { name: 'packages', what: 'stories under Node, Bun, Deno', program: node('standalone.mjs'), after: 'pack', full: true },
+  { name: 'compat', what: 'the ecosystem under each runtime', program: node('compat.mjs', '--check'), full: true },
   { name: 'docs', what: 'the API, without a warning', program: node('docs.mjs'), full: true },
 ]
 
