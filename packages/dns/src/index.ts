@@ -1,24 +1,30 @@
 /**
- * What it is, in one sentence.
+ * DNS: a resolver over any datagrams and streams, ours or the kernel's.
  *
  * @packageDocumentation
  */
 
-import { feature } from '@favonius/kconfig'
+import type { DatagramNet, StreamNet } from '@favonius/contract'
+import { feature, type } from '@favonius/kconfig'
+import { DnsClient, type Dns } from './client.ts'
 import { dnsOptions } from './options.ts'
 
-export { dnsOptions } from './options.ts'
-
-/** `stack.dns`. */
-export interface Dns {
-  /** What it was composed with. */
-  readonly size: number
-}
-
-/** What it does, and its RFC. */
+/** A stub resolver over the sockets of the stack (RFC 1034 §5.3.1). */
 export const dns = /* @__PURE__ */ feature({
   name: 'dns',
-  symbol: 'CONFIG_NET_DNS',
+  symbol: 'CONFIG_DNS_RESOLVER',
   options: dnsOptions,
-  create: (_parts, { options }): Dns => ({ size: options.size }),
+  needs: { sockets: type<DatagramNet & StreamNet>() },
+  create({ sockets }, { env, options, onStop }): Dns {
+    const client = new DnsClient(env, sockets, sockets, options)
+    onStop(() => client.close())
+    return client
+  },
 })
+
+export { dnsOptions } from './options.ts'
+export { DnsClient, reverseName, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
+export { Resolver, type Disbelief, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+export { Servers, type Server, type ServerSource } from './servers.ts'
+export { type Answer } from './cache.ts'
+export type { Authority, Data, Resource, Service } from './wire.ts'

@@ -36,7 +36,7 @@ export function show(bytes: Uint8Array): string {
     `DNS ${id}${marks}`,
     flags & FLAG.QR && rcode !== RCODE.NOERROR ? nameOf(RCODE, rcode, 'RCODE') : '',
     ...questions.map(asked),
-    flags & FLAG.QR ? `${answers.length}/${authorities.length}/${additionals.length}` : '',
+    flags & FLAG.QR ? `${answers.length}/${authorities.length}/${additionals.length + (edns === undefined ? 0 : 1)}` : '',
     answers.map(said).join(', '),
     edns === undefined ? '' : `EDNS ${edns.size}`,
     `(${bytes.length})`,

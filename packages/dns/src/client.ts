@@ -1,0 +1,315 @@
+/** The resolver with a loop: sockets and streams under it, promises above it. */
+
+import type { Address, DatagramNet, Endpoint, Env, Stream, StreamNet, Timer } from '@favonius/contract'
+import { deferred, type Deferred } from '@favonius/clock'
+import { failure, LOOPBACK4, LOOPBACK6, parseAddress } from '@favonius/inet'
+import type { Answer } from './cache.ts'
+import { keyOf, Resolver, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+import { Servers, type Server, type ServerSource } from './servers.ts'
+import { IN, TYPE, type Authority, type Data, type Service } from './wire.ts'
+
+/** Defaults are those of `dnsOptions`. */
+export interface DnsClientOptions extends Partial<Omit<ResolverSettings, 'streams'>> {
+  /** Separated by spaces, as `setServers` takes them. */
+  readonly servers?: string
+  readonly maxServers?: number
+}
+
+/** What a call may be given. */
+export interface DnsCall {
+  /** Ends the wait; the promise rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An address that a name has. */
+export interface LookupAddress {
+  readonly address: string
+  readonly family: 4 | 6
+}
+
+/** What `resolve` gives for each type: as node:dns does, but for TXT, where strings that are no UTF-8 keep a replacement character. */
+export interface Resolved {
+  A: string
+  AAAA: string
+  CNAME: string
+  NS: string
+  PTR: string
+  SRV: Service
+  TXT: string[]
+  SOA: Authority
+}
+
+/** `stack.dns`, and what a program has that makes its own. */
+export interface Dns {
+  /**
+   * The records of a type, aliases followed; from the cache where it knows. Rejects with the codes of node:dns: ENOTFOUND (there is no such name),
+   * ENODATA (it has none of this type), ETIMEOUT, ESERVFAIL, EREFUSED, EFORMERR, ENOTIMP, EBADRESP, and ENOSERVER, EINVAL, ENOBUFS.
+   */
+  resolve<T extends keyof Resolved>(name: string, type: T, call?: DnsCall): Promise<Resolved[T][]>
+  /**
+   * The addresses of a host, IPv6 first, in the order of the answers. An address is its own, and `localhost` is ours (RFC 6761 §6.3): neither leaves.
+   * Rejects as `resolve` does, when neither family has any.
+   */
+  lookup(name: string, call?: DnsCall & { readonly family?: 4 | 6 | undefined }): Promise<LookupAddress[]>
+  /** The names of an address, by in-addr.arpa and ip6.arpa. EINVAL. */
+  reverse(address: string, call?: DnsCall): Promise<string[]>
+  /** What the cache knows, without a promise. */
+  cached(name: string, type: keyof Resolved): Answer | undefined
+  /** In the order in which they are asked. */
+  readonly servers: readonly Server[]
+  /** Makes these the servers of `source` (`static` unless given); others stay. Throws EINVAL, ENOBUFS. */
+  setServers(servers: readonly string[], source?: ServerSource): void
+  addServer(server: string, source?: ServerSource): void
+  /** Without effect when there is none such. */
+  removeServer(server: string, source?: ServerSource): void
+  readonly statistics: ResolverStatistics
+  /** Forgets what it knows. */
+  flush(): void
+  /** Who waits is told ECANCELLED, as node:dns has it. */
+  close(): void
+}
+
+/** Who waits for one question. */
+interface Waiting {
+  readonly deferreds: Set<Deferred<Answer>>
+  /** Closes what was opened for it. */
+  readonly closers: (() => void)[]
+}
+
+const decoder = /* @__PURE__ */ new TextDecoder()
+
+/** A record's data as node:dns has it. */
+const plain = (data: Data): unknown =>
+  Array.isArray(data) ? data.map((one) => decoder.decode(one)) : typeof data === 'object' && 'w0' in data ? String(data) : data
+
+/** The name under which an address is looked up: RFC 1035 §3.5, RFC 3596 §2.5. */
+export function reverseName(address: Address): string {
+  const words = address.family === 4 ? [address.w3] : [address.w0, address.w1, address.w2, address.w3]
+  const step = address.family === 4 ? 8 : 4
+  const parts = words.flatMap((word) => Array.from({ length: 32 / step }, (_, i) => ((word >>> (32 - step - i * step)) & (2 ** step - 1)).toString(step === 8 ? 10 : 16)))
+  return `${parts.reverse().join('.')}.${address.family === 4 ? 'in-addr' : 'ip6'}.arpa`
+}
+
+/** Resolves names over any datagrams, and over streams where answers are long. */
+export class DnsClient implements Dns {
+  readonly #env: Env
+  readonly #datagrams: DatagramNet
+  readonly #streams: StreamNet | undefined
+  readonly #servers: Servers
+  readonly #resolver: Resolver
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #timer: Timer
+
+  /** Without `streams` a truncated answer is EBADRESP. */
+  constructor(env: Env, datagrams: DatagramNet, streams?: StreamNet, options: DnsClientOptions = {}) {
+    this.#env = env
+    this.#datagrams = datagrams
+    this.#streams = streams
+    this.#servers = new Servers(options.maxServers ?? 8)
+    this.setServers((options.servers ?? '').split(' ').filter((text) => text !== ''))
+    this.#resolver = new Resolver(env.random, this.#servers, {
+      timeout: 2000, rounds: 3, maxQueries: 64, maxAliases: 8, cacheSize: 256, maxTtl: 86_400, ednsSize: 1232, mixCase: true,
+      ...options, streams: streams !== undefined,
+    })
+    this.#timer = env.clock.timer((now) => {
+      this.#resolver.tick(now)
+      this.#drain()
+    })
+  }
+
+  // ---- asking ----
+
+  async resolve<T extends keyof Resolved>(name: string, type: T, call: DnsCall = {}): Promise<Resolved[T][]> {
+    const { code, records } = await this.#ask(name, TYPE[type], call)
+    if (code === undefined) return records.map(({ data }) => plain(data)) as Resolved[T][]
+    throw Object.assign(failure(code, `query ${type} ${code} ${name}${code === 'ENOSERVER' ? ': no DNS server is known; setServers()' : ''}`), { hostname: name })
+  }
+
+  async lookup(name: string, call: DnsCall & { readonly family?: 4 | 6 | undefined } = {}): Promise<LookupAddress[]> {
+    const literal = parseAddress(name.split('%', 1)[0]!)
+    if (literal !== undefined) return [{ address: name, family: literal.family }]
+    const families = call.family === undefined ? [6, 4] as const : [call.family]
+    const asked = await Promise.allSettled(families.map(async (family) =>
+      (await this.resolve(name, family === 6 ? 'AAAA' : 'A', call)).map((address) => ({ address, family }))))
+    const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    if (found.length > 0) return found
+    // That the name exists without an address says less than that a server failed.
+    const errors = asked.map((one) => (one as PromiseRejectedResult).reason as { code?: string })
+    throw errors.find(({ code }) => code !== 'ENODATA') ?? errors[0]!
+  }
+
+  async reverse(address: string, call?: DnsCall): Promise<string[]> {
+    const parsed = parseAddress(address)
+    if (parsed === undefined) throw failure('EINVAL', `${JSON.stringify(address)} is no IP address: names are resolved by resolve() and lookup()`)
+    return this.resolve(reverseName(parsed), 'PTR', call)
+  }
+
+  cached(name: string, type: keyof Resolved): Answer | undefined {
+    return this.#resolver.find(keyOf(name, TYPE[type]), this.#env.clock.now())
+  }
+
+  #ask(given: string, type: number, { signal }: DnsCall): Answer | Promise<Answer> {
+    signal?.throwIfAborted()
+    const name = given.length > 1 && given.endsWith('.') ? given.slice(0, -1) : given
+    const now = this.#env.clock.now()
+    const key = keyOf(name, type)
+    const known = this.#resolver.find(key, now) ?? special(name, type)
+    if (known !== undefined) return known
+    this.#resolver.handle({ kind: 'ask', name, type }, now)
+    const waiter = deferred<Answer>(this.#env)
+    const waiting = this.#waiting.get(key) ?? { deferreds: new Set(), closers: [] }
+    this.#waiting.set(key, waiting)
+    waiting.deferreds.add(waiter)
+    this.#drain()
+    return signal === undefined ? waiter.promise : this.#abortable(key, waiter, signal)
+  }
+
+  async #abortable(key: string, waiter: Deferred<Answer>, signal: AbortSignal): Promise<Answer> {
+    const abort = (): void => {
+      const waiting = this.#waiting.get(key)
+      waiting?.deferreds.delete(waiter)
+      waiter.reject(signal.reason as Error)
+      if (waiting?.deferreds.size !== 0) return
+      this.#resolver.handle({ kind: 'forget', key }, this.#env.clock.now())
+      this.#end(key)
+      this.#drain()
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await waiter.promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  // ---- the loop ----
+
+  #drain(): void {
+    for (let out = this.#resolver.poll(); out !== undefined; out = this.#resolver.poll()) {
+      if (out.kind === 'send') void this.#send(out)
+      else for (const waiter of this.#end(out.key)) waiter.resolve(out.answer)
+    }
+    const due = this.#resolver.deadline()
+    if (due === undefined) this.#timer.cancel()
+    else this.#timer.schedule(due)
+  }
+
+  #end(key: string): Iterable<Deferred<Answer>> {
+    const waiting = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    for (const close of waiting?.closers ?? []) close()
+    return waiting?.deferreds ?? []
+  }
+
+  async #send({ key, exchange, server, stream, data }: ResolverOutput & { kind: 'send' }): Promise<void> {
+    const { closers } = this.#waiting.get(key)!
+    let over = false
+    let close = (): void => {}
+    closers.push(() => {
+      over = true
+      close()
+    })
+    const hear = (bytes: Uint8Array, from?: Endpoint): void => {
+      if (over) return
+      this.#resolver.handle({ kind: 'heard', exchange, from, data: bytes }, this.#env.clock.now())
+      this.#drain()
+    }
+    const fail = (error: Error | undefined): void => {
+      if (over) return
+      this.#resolver.handle({ kind: 'failed', exchange, code: (error as { code?: string } | undefined)?.code ?? 'ECONNRESET' }, this.#env.clock.now())
+      this.#drain()
+    }
+    try {
+      // A promise follows that is settled without a word to the clock.
+      this.#env.wake()
+      if (stream) close = await this.#exchange(server, data, hear, fail)
+      else {
+        // A socket for each message: its port is a number more that a forger must guess (RFC 5452 §9.2).
+        const socket = await this.#datagrams.open({ address: server.address.includes(':') ? '::' : '0.0.0.0' }, { receive: hear, error: fail })
+        close = () => socket.close()
+        // What is not sent for want of room is sent again in time.
+        if (!over) socket.send(data, server)
+      }
+      if (over) close()
+    } catch (error) {
+      fail(error as Error)
+    }
+  }
+
+  /** RFC 7766 §8: two bytes of length before each message. */
+  async #exchange(server: Endpoint, data: Uint8Array, hear: (bytes: Uint8Array) => void, fail: (error: Error | undefined) => void): Promise<() => void> {
+    let rest = new Uint8Array(data.length + 2)
+    rest.set([data.length >>> 8, data.length])
+    rest.set(data, 2)
+    let got = new Uint8Array()
+    let stream: Stream | undefined
+    const write = (): void => {
+      rest = rest.subarray(stream!.write(rest))
+    }
+    stream = await this.#streams!.connect(server, {
+      receive(chunk) {
+        const joined = new Uint8Array(got.length + chunk.length)
+        joined.set(got)
+        joined.set(chunk, got.length)
+        got = joined
+        const length = got.length < 2 ? Infinity : got[0]! << 8 | got[1]!
+        // One answer is expected; a peer that sends more has no more to say.
+        if (got.length < length + 2) return
+        stream!.pause()
+        hear(got.subarray(2, length + 2))
+      },
+      drained: write,
+      closed: fail,
+      ended: () => fail(undefined),
+    })
+    write()
+    return () => stream.abort()
+  }
+
+  // ---- the rest ----
+
+  get servers(): readonly Server[] {
+    return this.#servers.list
+  }
+
+  setServers(servers: readonly string[], source: ServerSource = 'static'): void {
+    this.#servers.set(servers, source)
+  }
+
+  addServer(server: string, source: ServerSource = 'static'): void {
+    this.#servers.set([...this.#servers.of(source), server], source)
+  }
+
+  removeServer(server: string, source: ServerSource = 'static'): void {
+    const before = this.#servers.of(source)
+    this.#servers.set([server], source)
+    const [gone] = this.#servers.of(source)
+    this.#servers.set(before.filter((one) => one !== gone), source)
+  }
+
+  get statistics(): ResolverStatistics {
+    return this.#resolver.statistics
+  }
+
+  flush(): void {
+    this.#resolver.cache.clear()
+  }
+
+  close(): void {
+    for (const key of [...this.#waiting.keys()]) {
+      this.#resolver.handle({ kind: 'forget', key }, this.#env.clock.now())
+      for (const waiter of this.#end(key)) waiter.reject(failure('ECANCELLED', 'the DNS client was closed'))
+    }
+    this.#drain()
+  }
+}
+
+/** Names that never leave (RFC 6761 §6.3, §6.4). */
+function special(name: string, type: number): Answer | undefined {
+  const [, top] = /(?:^|\.)(localhost|invalid)$/i.exec(name) ?? []
+  if (top === undefined) return undefined
+  const data = type === TYPE.A ? LOOPBACK4 : LOOPBACK6
+  const here = top.toLowerCase() === 'localhost'
+  if (!here || (type !== TYPE.A && type !== TYPE.AAAA)) return { code: here ? 'ENODATA' : 'ENOTFOUND', name, records: [], expires: 0 }
+  return { code: undefined, name, records: [{ name, type, class: IN, ttl: 0, data }], expires: 0 }
+}
