@@ -1,10 +1,10 @@
 /** The resolver with a loop: sockets and streams under it, promises above it. */
 
-import type { Address, DatagramNet, Endpoint, Env, Stream, StreamNet, Timer } from '@favonius/contract'
+import type { DatagramNet, Endpoint, Env, StreamNet, Timer } from '@favonius/contract'
 import { deferred, type Deferred } from '@favonius/clock'
 import { failure, LOOPBACK4, LOOPBACK6, parseAddress } from '@favonius/inet'
 import type { Answer } from './cache.ts'
-import { keyOf, Resolver, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+import { keyOf, Resolver, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
 import { Servers, type Server, type ServerSource } from './servers.ts'
 import { IN, TYPE, type Authority, type Data, type Service } from './wire.ts'
 
@@ -51,8 +51,6 @@ export interface Dns {
    * Rejects as `resolve` does, when neither family has any.
    */
   lookup(name: string, call?: DnsCall & { readonly family?: 4 | 6 | undefined }): Promise<LookupAddress[]>
-  /** The names of an address, by in-addr.arpa and ip6.arpa. EINVAL. */
-  reverse(address: string, call?: DnsCall): Promise<string[]>
   /** What the cache knows, without a promise. */
   cached(name: string, type: keyof Resolved): Answer | undefined
   /** In the order in which they are asked. */
@@ -71,7 +69,7 @@ export interface Dns {
 
 /** Who waits for one question. */
 interface Waiting {
-  readonly deferreds: Set<Deferred<Answer>>
+  readonly waiters: Set<Deferred<Answer>>
   /** Closes what was opened for it. */
   readonly closers: (() => void)[]
 }
@@ -81,14 +79,6 @@ const decoder = /* @__PURE__ */ new TextDecoder()
 /** A record's data as node:dns has it. */
 const plain = (data: Data): unknown =>
   Array.isArray(data) ? data.map((one) => decoder.decode(one)) : typeof data === 'object' && 'w0' in data ? String(data) : data
-
-/** The name under which an address is looked up: RFC 1035 §3.5, RFC 3596 §2.5. */
-export function reverseName(address: Address): string {
-  const words = address.family === 4 ? [address.w3] : [address.w0, address.w1, address.w2, address.w3]
-  const step = address.family === 4 ? 8 : 4
-  const parts = words.flatMap((word) => Array.from({ length: 32 / step }, (_, i) => ((word >>> (32 - step - i * step)) & (2 ** step - 1)).toString(step === 8 ? 10 : 16)))
-  return `${parts.reverse().join('.')}.${address.family === 4 ? 'in-addr' : 'ip6'}.arpa`
-}
 
 /** Resolves names over any datagrams, and over streams where answers are long. */
 export class DnsClient implements Dns {
@@ -138,12 +128,6 @@ export class DnsClient implements Dns {
     throw errors.find(({ code }) => code !== 'ENODATA') ?? errors[0]!
   }
 
-  async reverse(address: string, call?: DnsCall): Promise<string[]> {
-    const parsed = parseAddress(address)
-    if (parsed === undefined) throw failure('EINVAL', `${JSON.stringify(address)} is no IP address: names are resolved by resolve() and lookup()`)
-    return this.resolve(reverseName(parsed), 'PTR', call)
-  }
-
   cached(name: string, type: keyof Resolved): Answer | undefined {
     return this.#resolver.find(keyOf(name, TYPE[type]), this.#env.clock.now())
   }
@@ -156,33 +140,27 @@ export class DnsClient implements Dns {
     const known = this.#resolver.find(key, now) ?? special(name, type)
     if (known !== undefined) return known
     this.#resolver.handle({ kind: 'ask', name, type }, now)
-    const waiter = deferred<Answer>(this.#env)
-    const waiting = this.#waiting.get(key) ?? { deferreds: new Set(), closers: [] }
+    const waiting = this.#waiting.get(key) ?? { waiters: new Set(), closers: [] }
     this.#waiting.set(key, waiting)
-    waiting.deferreds.add(waiter)
+    const waiter = deferred<Answer>(this.#env)
+    waiting.waiters.add(waiter)
     this.#drain()
-    return signal === undefined ? waiter.promise : this.#abortable(key, waiter, signal)
-  }
-
-  async #abortable(key: string, waiter: Deferred<Answer>, signal: AbortSignal): Promise<Answer> {
+    if (signal === undefined) return waiter.promise
     const abort = (): void => {
-      const waiting = this.#waiting.get(key)
-      waiting?.deferreds.delete(waiter)
       waiter.reject(signal.reason as Error)
-      if (waiting?.deferreds.size !== 0) return
-      this.#resolver.handle({ kind: 'forget', key }, this.#env.clock.now())
-      this.#end(key)
-      this.#drain()
+      waiting.waiters.delete(waiter)
+      if (waiting.waiters.size === 0) this.#forget(key)
     }
     signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await waiter.promise
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
+    return waiter.promise.finally(() => signal.removeEventListener('abort', abort))
   }
 
   // ---- the loop ----
+
+  #handle(input: ResolverInput): void {
+    this.#resolver.handle(input, this.#env.clock.now())
+    this.#drain()
+  }
 
   #drain(): void {
     for (let out = this.#resolver.poll(); out !== undefined; out = this.#resolver.poll()) {
@@ -194,76 +172,48 @@ export class DnsClient implements Dns {
     else this.#timer.schedule(due)
   }
 
+  /** Closes what was opened for it; who waited for it is to be told. */
   #end(key: string): Iterable<Deferred<Answer>> {
-    const waiting = this.#waiting.get(key)
+    const { waiters, closers } = this.#waiting.get(key)!
     this.#waiting.delete(key)
-    for (const close of waiting?.closers ?? []) close()
-    return waiting?.deferreds ?? []
+    for (const close of closers) close()
+    return waiters
+  }
+
+  /** Nobody waits for it any more. */
+  #forget(key: string): Iterable<Deferred<Answer>> {
+    this.#handle({ kind: 'forget', key })
+    return this.#end(key)
   }
 
   async #send({ key, exchange, server, stream, data }: ResolverOutput & { kind: 'send' }): Promise<void> {
-    const { closers } = this.#waiting.get(key)!
     let over = false
     let close = (): void => {}
-    closers.push(() => {
+    this.#waiting.get(key)!.closers.push(() => {
       over = true
       close()
     })
-    const hear = (bytes: Uint8Array, from?: Endpoint): void => {
-      if (over) return
-      this.#resolver.handle({ kind: 'heard', exchange, from, data: bytes }, this.#env.clock.now())
-      this.#drain()
+    const receive = (bytes: Uint8Array, from?: Endpoint): void => {
+      if (!over) this.#handle({ kind: 'heard', exchange, from, data: bytes })
     }
-    const fail = (error: Error | undefined): void => {
-      if (over) return
-      this.#resolver.handle({ kind: 'failed', exchange, code: (error as { code?: string } | undefined)?.code ?? 'ECONNRESET' }, this.#env.clock.now())
-      this.#drain()
+    const error = (why: { readonly code?: string } = {}): void => {
+      if (!over) this.#handle({ kind: 'failed', exchange, code: why.code ?? 'ECONNRESET' })
     }
     try {
       // A promise follows that is settled without a word to the clock.
       this.#env.wake()
-      if (stream) close = await this.#exchange(server, data, hear, fail)
+      if (stream) close = await exchangeOver(this.#streams!, server, data, receive, error)
       else {
         // A socket for each message: its port is a number more that a forger must guess (RFC 5452 §9.2).
-        const socket = await this.#datagrams.open({ address: server.address.includes(':') ? '::' : '0.0.0.0' }, { receive: hear, error: fail })
+        const socket = await this.#datagrams.open({ address: server.address.includes(':') ? '::' : '0.0.0.0' }, { receive, error })
         close = () => socket.close()
         // What is not sent for want of room is sent again in time.
         if (!over) socket.send(data, server)
       }
       if (over) close()
-    } catch (error) {
-      fail(error as Error)
+    } catch (why) {
+      error(why as { code?: string })
     }
-  }
-
-  /** RFC 7766 §8: two bytes of length before each message. */
-  async #exchange(server: Endpoint, data: Uint8Array, hear: (bytes: Uint8Array) => void, fail: (error: Error | undefined) => void): Promise<() => void> {
-    let rest = new Uint8Array(data.length + 2)
-    rest.set([data.length >>> 8, data.length])
-    rest.set(data, 2)
-    let got = new Uint8Array()
-    let stream: Stream | undefined
-    const write = (): void => {
-      rest = rest.subarray(stream!.write(rest))
-    }
-    stream = await this.#streams!.connect(server, {
-      receive(chunk) {
-        const joined = new Uint8Array(got.length + chunk.length)
-        joined.set(got)
-        joined.set(chunk, got.length)
-        got = joined
-        const length = got.length < 2 ? Infinity : got[0]! << 8 | got[1]!
-        // One answer is expected; a peer that sends more has no more to say.
-        if (got.length < length + 2) return
-        stream!.pause()
-        hear(got.subarray(2, length + 2))
-      },
-      drained: write,
-      closed: fail,
-      ended: () => fail(undefined),
-    })
-    write()
-    return () => stream.abort()
   }
 
   // ---- the rest ----
@@ -296,20 +246,41 @@ export class DnsClient implements Dns {
   }
 
   close(): void {
-    for (const key of [...this.#waiting.keys()]) {
-      this.#resolver.handle({ kind: 'forget', key }, this.#env.clock.now())
-      for (const waiter of this.#end(key)) waiter.reject(failure('ECANCELLED', 'the DNS client was closed'))
-    }
-    this.#drain()
+    for (const key of this.#waiting.keys()) for (const waiter of this.#forget(key)) waiter.reject(failure('ECANCELLED', 'the DNS client was closed'))
   }
+}
+
+/** One message there and one back by a stream of its own: RFC 7766 §8, two bytes of length before each. Returns how to end it. */
+async function exchangeOver(
+  net: StreamNet, server: Endpoint, data: Uint8Array, hear: (bytes: Uint8Array) => void, fail: (error?: Error) => void,
+): Promise<() => void> {
+  let rest = Uint8Array.of(data.length >>> 8, data.length, ...data)
+  let got: number[] = []
+  const stream = await net.connect(server, {
+    receive(chunk) {
+      for (const byte of chunk) got.push(byte)
+      const end = (got[0]! << 8 | got[1]!) + 2
+      if (got.length < 2 || got.length < end) return
+      // A peer that sends more has no more to say.
+      stream.pause()
+      hear(Uint8Array.from(got.slice(2, end)))
+      got = []
+    },
+    drained: () => write(),
+    closed: fail,
+    ended: fail,
+  })
+  const write = (): void => {
+    rest = rest.subarray(stream.write(rest))
+  }
+  write()
+  return () => stream.abort()
 }
 
 /** Names that never leave (RFC 6761 §6.3, §6.4). */
 function special(name: string, type: number): Answer | undefined {
-  const [, top] = /(?:^|\.)(localhost|invalid)$/i.exec(name) ?? []
-  if (top === undefined) return undefined
-  const data = type === TYPE.A ? LOOPBACK4 : LOOPBACK6
-  const here = top.toLowerCase() === 'localhost'
-  if (!here || (type !== TYPE.A && type !== TYPE.AAAA)) return { code: here ? 'ENODATA' : 'ENOTFOUND', name, records: [], expires: 0 }
-  return { code: undefined, name, records: [{ name, type, class: IN, ttl: 0, data }], expires: 0 }
+  if (/(^|\.)invalid$/i.test(name)) return { code: 'ENOTFOUND', name, records: [], expires: 0 }
+  if (!/(^|\.)localhost$/i.test(name)) return undefined
+  const data = type === TYPE.A ? LOOPBACK4 : type === TYPE.AAAA ? LOOPBACK6 : undefined
+  return { code: data === undefined ? 'ENODATA' : undefined, name, records: data === undefined ? [] : [{ name, type, class: IN, ttl: 0, data }], expires: 0 }
 }

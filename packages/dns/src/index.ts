@@ -23,7 +23,8 @@ export const dns = /* @__PURE__ */ feature({
 })
 
 export { dnsOptions } from './options.ts'
-export { DnsClient, reverseName, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
+export { DnsClient, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
+export { reverseName } from './reverse.ts'
 export { Resolver, type Disbelief, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
 export { Servers, type Server, type ServerSource } from './servers.ts'
 export { type Answer } from './cache.ts'

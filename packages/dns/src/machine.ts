@@ -10,7 +10,7 @@ import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { Cache, type Answer } from './cache.ts'
 import { canonical, type Server, type Servers } from './servers.ts'
-import { emit, FLAG, IN, parse, RCODE, TYPE, type Authority, type Message, type Question, type Resource } from './wire.ts'
+import { emitQuery, FLAG, IN, parse, RCODE, TYPE, type Authority, type Message, type Resource } from './wire.ts'
 
 /** What happens to a resolver. */
 export type ResolverInput =
@@ -62,7 +62,8 @@ interface Exchange {
   readonly server: Server
   readonly stream: boolean
   readonly id: number
-  readonly question: Question
+  /** In the case in which it was asked for. */
+  readonly name: string
   readonly edns: boolean
 }
 
@@ -190,27 +191,19 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
 
   #send(query: Query, server: Server, stream: boolean): void {
     const id = this.#random.uint32() & 0xffff
-    const question = { name: this.#settings.mixCase && !server.caseless ? this.#mixed(query.name) : query.name, type: query.type, class: IN }
-    const edns = server.plain ? undefined : { size: this.#settings.ednsSize, rcode: 0, version: 0, flags: 0, options: new Uint8Array() }
-    const data = this.#buffer.slice(0, emit({ id, flags: FLAG.RD, questions: [question], edns }, this.#buffer))
-    const exchange = { number: ++this.#last, query, server, stream, id, question, edns: edns !== undefined }
+    const name = this.#settings.mixCase && !server.caseless ? this.#mixed(query.name) : query.name
+    const size = server.plain ? 0 : this.#settings.ednsSize
+    const data = this.#buffer.slice(0, emitQuery(id, name, query.type, size, this.#buffer))
+    const exchange = { number: ++this.#last, query, server, stream, id, name, edns: size > 0 }
     this.#exchanges.set(exchange.number, exchange)
     query.exchanges.push(exchange.number)
     this.statistics.sent++
     this.#out.push({ kind: 'send', key: query.key, exchange: exchange.number, server, stream, data })
   }
 
+  /** draft-vixie-dnsext-dns0x20: a bit for each letter that a forger must guess. */
   #mixed(name: string): string {
-    let bits = 0
-    let left = 0
-    return name.replace(/[a-z]/gi, (letter) => {
-      if (left-- === 0) {
-        bits = this.#random.uint32()
-        left = 31
-      }
-      bits = (bits >>> 1) | (bits << 31)
-      return bits & 1 ? letter.toUpperCase() : letter.toLowerCase()
-    })
+    return name.replace(/[a-z]/gi, (letter) => (this.#random.uint32() & 1 ? letter.toUpperCase() : letter.toLowerCase()))
   }
 
   // ---- believing ----
@@ -229,7 +222,7 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
   }
 
   /** The message, when it answers what was sent; otherwise why not (RFC 5452 §9.1). */
-  #read({ server, stream, id, question, query, number }: Exchange, from: Endpoint | undefined, data: Uint8Array): Message | Disbelief {
+  #read({ server, stream, id, name, query, number }: Exchange, from: Endpoint | undefined, data: Uint8Array): Message | Disbelief {
     if (from !== undefined && (from.port !== server.port || canonical(from.address) !== server.address)) return 'source'
     const message = parse(data)
     if ('malformed' in message) return 'malformed'
@@ -237,9 +230,9 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
     const { questions: [told], questions: { length } } = message
     // Who could not read the question cannot repeat it.
     if (length === 0 && (message.flags & FLAG.RCODE) === RCODE.FORMERR) return message
-    if (length !== 1 || told!.type !== question.type || told!.class !== IN || !same(told!.name, question.name)) return 'question'
+    if (length !== 1 || told!.type !== query.type || told!.class !== IN || !same(told!.name, name)) return 'question'
     // One such answer is enough to ask again: those that follow it are not.
-    if (told!.name !== question.name && !stream && !server.caseless) return query.exchanges.at(-1) === number ? 'case' : 'late'
+    if (told!.name !== name && !stream && !server.caseless) return query.exchanges.at(-1) === number ? 'case' : 'late'
     return message
   }
 

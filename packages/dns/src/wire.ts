@@ -230,6 +230,46 @@ export function parse(bytes: Uint8Array): Message | Malformed {
 
 // ---- writing ----
 
+function refuse(name: string): never {
+  throw failure('EINVAL', `${JSON.stringify(name)} is no domain name: labels of 1 to 63 bytes, 253 in all, in ASCII; other bytes as \\DDD`)
+}
+
+/** Writes the label that begins at character `from` of a name, behind its length. Returns both: the character at which it ends times 64, and its length. */
+function putLabel(u8: Uint8Array, place: number, name: string, from: number): number {
+  let size = 0
+  for (; from < name.length; from++) {
+    let code = name.charCodeAt(from)
+    if (code === 0x2e) break
+    if (code === 0x5c) {
+      const digits = /^[0-9]{3}/.exec(name.slice(from + 1, from + 4))?.[0]
+      code = digits === undefined ? name.charCodeAt(from + 1) : Number(digits)
+      from += digits?.length ?? 1
+      if (!(code < 256)) refuse(name)
+    } else if (code < 0x21 || code > 0x7e) refuse(name)
+    u8[place + ++size] = code
+  }
+  if (size === 0 || size > 63) refuse(name)
+  u8[place] = size
+  return (from << 6) | size
+}
+
+/**
+ * Writes a question with recursion desired at the beginning of `into`, which has room for 300 bytes, and returns its length. With EDNS(0) when
+ * `size`, the bytes of the largest datagram that is taken, is not 0. Throws EINVAL for a name that is none.
+ */
+export function emitQuery(id: number, name: string, type: number, size: number, into: Uint8Array): number {
+  into.set([id >>> 8, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, size && 1])
+  let place = HEADER
+  for (let from = 0; name !== '.' && from < name.length; from++) {
+    const put = putLabel(into, place, name, from)
+    from = put >>> 6
+    place += (put & 63) + 1
+    if (place > HEADER + 254) refuse(name)
+  }
+  into.set([0, type >>> 8, type, 0, IN, 0, 0, TYPE.OPT, size >>> 8, size, 0, 0, 0, 0, 0, 0], place)
+  return place + (size === 0 ? 5 : 16)
+}
+
 /** Writes past the end are lost, and noticed at the end of it all. */
 class Writer {
   readonly u8: Uint8Array
@@ -274,29 +314,14 @@ class Writer {
           this.#places.push(this.at)
         }
       }
-      const length = this.at++
-      for (; from < name.length; from++) {
-        let code = name.charCodeAt(from)
-        if (code === 0x2e) break
-        if (code === 0x5c) {
-          const digits = name.slice(from + 1, from + 4)
-          code = /^[0-9]{3}$/.test(digits) ? Number(digits) : name.charCodeAt(from + 1)
-          from += digits.length === 3 && digits.charCodeAt(0) < 0x3a && digits.charCodeAt(0) > 0x2f ? 3 : 1
-          if (!(code < 256)) this.#refuse(name)
-        } else if (code < 0x21 || code > 0x7e) this.#refuse(name)
-        u8[this.at++] = code
-      }
-      const size = this.at - length - 1
+      const put = putLabel(u8, this.at, name, from)
+      from = put >>> 6
+      this.at += (put & 63) + 1
       // RFC 1035 §2.3.4.
-      if (size === 0 || size > 63 || this.at - start > 254) this.#refuse(name)
-      u8[length] = size
+      if (this.at - start > 254) refuse(name)
       if (++from < name.length) rest = name.slice(from)
     }
     u8[this.at++] = 0
-  }
-
-  #refuse(name: string): never {
-    throw failure('EINVAL', `${JSON.stringify(name)} is no domain name: labels of 1 to 63 bytes, 253 in all, in ASCII; other bytes as \\DDD`)
   }
 
   question({ name, type, class: class_ }: Question): void {

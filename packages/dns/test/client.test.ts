@@ -100,7 +100,7 @@ for (const [name, make] of [['our stack', simWorld()], ['node:dgram and node:net
   check('services, strings, names of addresses', async ({ client }) => {
     assert.equal(await client.resolve('_http._tcp.example.com', 'SRV'), [{ priority: 0, weight: 5, port: 8080, target: 'host.example.com' }])
     assert.equal(await client.resolve('host.example.com', 'TXT'), [['a=1', 'bücher']])
-    assert.equal(await client.reverse('192.0.2.80'), ['host.example.com'])
+    assert.equal(await client.resolve(reverseName(address('192.0.2.80')), 'PTR'), ['host.example.com'])
     assert.equal(await client.resolve('www.example.com', 'CNAME'), ['host.example.com'])
   })
 
@@ -108,7 +108,6 @@ for (const [name, make] of [['our stack', simWorld()], ['node:dgram and node:net
     assert.is(await codeOf(client.lookup('none.example.com')), 'ENOTFOUND')
     assert.is(await codeOf(client.resolve('four.example.com', 'AAAA')), 'ENODATA')
     assert.is(client.cached('none.example.com', 'A')!.code, 'ENOTFOUND')
-    assert.is(await codeOf(client.reverse('host.example.com')), 'EINVAL')
     assert.is(await codeOf(client.resolve('bücher.example', 'A')), 'EINVAL')
   })
 
