@@ -196,8 +196,8 @@ export class DnsClient implements Dns {
     const receive = (bytes: Uint8Array, from?: Endpoint): void => {
       if (!over) this.#handle({ kind: 'heard', exchange, from, data: bytes })
     }
-    const error = (why: { readonly code?: string } = {}): void => {
-      if (!over) this.#handle({ kind: 'failed', exchange, code: why.code ?? 'ECONNRESET' })
+    const error = (why?: Error & { readonly code?: string }): void => {
+      if (!over) this.#handle({ kind: 'failed', exchange, code: why?.code ?? 'ECONNRESET' })
     }
     try {
       // A promise follows that is settled without a word to the clock.
@@ -212,7 +212,7 @@ export class DnsClient implements Dns {
       }
       if (over) close()
     } catch (why) {
-      error(why as { code?: string })
+      error(why as Error)
     }
   }
 

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-import type { DatagramNet, StreamNet } from '@favonius/contract'
+import type { DatagramNet, NameResolver, StreamNet } from '@favonius/contract'
 import { feature, type } from '@favonius/kconfig'
 import { DnsClient, type Dns } from './client.ts'
 import { dnsOptions } from './options.ts'
@@ -14,10 +14,14 @@ export const dns = /* @__PURE__ */ feature({
   name: 'dns',
   symbol: 'CONFIG_DNS_RESOLVER',
   options: dnsOptions,
-  needs: { sockets: type<DatagramNet & StreamNet>() },
+  needs: { sockets: type<DatagramNet & StreamNet & { resolver: NameResolver | undefined }>() },
   create({ sockets }, { env, options, onStop }): Dns {
     const client = new DnsClient(env, sockets, sockets, options)
-    onStop(() => client.close())
+    sockets.resolver = client
+    onStop(() => {
+      sockets.resolver = undefined
+      client.close()
+    })
     return client
   },
 })

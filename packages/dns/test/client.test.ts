@@ -10,6 +10,7 @@ import { ipv6 } from '@favonius/ipv6'
 import { nodeDatagrams, nodeStreams } from '@favonius/node'
 import { simulate } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
+import { names } from '@favonius/sockets/names'
 import { tcp } from '@favonius/tcp'
 import { codeOf, inWorld, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
@@ -54,7 +55,7 @@ async function nodeWorld(): Promise<World> {
 const net2 = ({ seed = 4, loss = 0 } = {}) => {
   const net = simulate({ seed })
   const lan = net.ethernet({ latency: 1, loss })
-  const features = [ethernet(), ipv4(), ipv6(), udp(), tcp(), sockets(), dns()] as const
+  const features = [ethernet(), ipv4(), ipv6(), udp(), tcp(), sockets(), names(), dns()] as const
   const [a, b] = [net.node('a', features, lan), net.node('b', features, lan)]
   a.stack.ipv6.addAddress(a.iface, '2001:db8::1/64')
   b.stack.ipv6.addAddress(b.iface, '2001:db8::2/64')
@@ -212,6 +213,25 @@ test('a server that is gone is passed over at once where ICMP says so, and serve
     assert.is(client.cached('host.example.com', 'A'), undefined, 'its TTL has passed')
   })
   await net.stop()
+})
+
+test('with names(), sockets connect by name, and getaddrinfo asks', async () => {
+  const { net, a, b } = net2()
+  await net.run(async () => {
+    await Promise.all([a.iface.up(), b.iface.up()])
+    const server = await serve(b.stack.sockets, b.stack.sockets, '::', { 'b.example.com/28': [address('2001:db8::2')], 'b.example.com/1': [address('192.0.2.2')] })
+    a.stack.dns.setServers([`[2001:db8::2]:${server.port}`])
+    assert.equal(await a.stack.names.getaddrinfo('b.example.com', server.port), [
+      { family: 'inet6', address: '2001:db8::2', port: server.port }, { family: 'inet', address: '192.0.2.2', port: server.port },
+    ])
+    assert.is(await codeOf(a.stack.names.getaddrinfo('none.example.com')), 'EAI_NONAME')
+    const socket = a.stack.sockets.connect(`b.example.com:${server.port}`)
+    assert.is((await socket.opened).remoteAddress, `[2001:db8::2]:${server.port}`)
+    await socket.close()
+    server.close()
+  })
+  await net.stop()
+  assert.is(a.stack.sockets.resolver, undefined)
 })
 
 test('names of addresses: RFC 1035 §3.5, RFC 3596 §2.5', () => {
