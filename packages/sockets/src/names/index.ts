@@ -10,8 +10,8 @@ import { failure, parseAddress, PROTOCOL_UDP } from '@favonius/inet'
 import { feature, type, type Settings } from '@favonius/kconfig'
 import type { AddressFamily } from '../address.ts'
 import type { NamedStreamSockets } from '../stream/layer.ts'
+import { namesOptions } from '../options.ts'
 import { Race } from './eyeballs.ts'
-import { namesOptions } from './options.ts'
 import { sortDestinations } from './sort.ts'
 
 /** What `getaddrinfo` may be told. */
@@ -106,7 +106,7 @@ class NamesLayer implements Names {
       race.try(interleave(this.#sorted(found.splice(0))).map(({ address }) => ({ address, port: to.port })), left === 0)
     }
     const delay = this.#env.clock.timer(start)
-    const done = (family: 4 | 6): void => {
+    const answered = (family: 4 | 6): void => {
       this.#env.wake()
       left--
       if (found.length === 0) {
@@ -117,10 +117,10 @@ class NamesLayer implements Names {
     for (const family of families) {
       resolver.lookup(to.address, { family }).then((addresses) => {
         found.push(...addresses)
-        done(family)
+        answered(family)
       }, (error: Error) => {
         errors.push(error)
-        done(family)
+        answered(family)
       })
     }
     return race.result.finally(() => delay.cancel())
@@ -153,5 +153,5 @@ export const names = /* @__PURE__ */ feature({
   },
 })
 
-export { namesOptions } from './options.ts'
+export { namesOptions } from '../options.ts'
 export { sortDestinations, type Destination } from './sort.ts'
