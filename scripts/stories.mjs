@@ -293,7 +293,7 @@ export const stories = [
     name: 'a DNS client',
     entry: `export { DnsClient } from '@favonius/dns/client'`,
     budget: 6_700,
-    forbidden: [...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**', 'packages/dns/src/show.ts'],
+    forbidden: [...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**', 'packages/dns/src/show.ts', 'packages/dns/src/{mdns,sd}/**'],
     program: `
       import { system } from '@favonius/clock'
       import { DnsClient } from '@favonius/dns'
