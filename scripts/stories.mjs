@@ -290,6 +290,31 @@ export const stories = [
       await net.stop()`,
   },
   {
+    name: 'a DNS client',
+    entry: `export { DnsClient } from '@favonius/dns/client'`,
+    budget: 6_700,
+    forbidden: [...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**', 'packages/dns/src/show.ts', 'packages/dns/src/{mdns,sd}/**'],
+    program: `
+      import { system } from '@favonius/clock'
+      import { DnsClient } from '@favonius/dns'
+      import { emit, parse } from '@favonius/dns/wire'
+      import { nodeDatagrams } from '@favonius/node'
+      import { address } from '@favonius/inet'
+      const net = nodeDatagrams()
+      const server = await net.open({ address: '127.0.0.1' }, {
+        receive(data, from) {
+          const { id, questions } = parse(data)
+          const into = new Uint8Array(512)
+          const answers = [{ ...questions[0], ttl: 60, data: address('192.0.2.1') }]
+          server.send(into.subarray(0, emit({ id, flags: 0x8180, questions, answers }, into)), from)
+        },
+      })
+      const client = new DnsClient(system, net, undefined, { servers: '127.0.0.1:' + server.local.port })
+      const found = await client.lookup('host.example.com', { family: 4 })
+      if (found[0].address !== '192.0.2.1') throw new Error('found ' + JSON.stringify(found))
+      server.close()`,
+  },
+  {
     name: 'datagrams of the kernel',
     entry: `export { nodeDatagrams } from '@favonius/node'`,
     budget: 3_500,

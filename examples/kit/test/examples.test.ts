@@ -39,6 +39,20 @@ test('all of them at once, each with its own end', async () => {
   rmSync(folder, { recursive: true })
 })
 
+test('names are resolved, by an alias too', async () => {
+  const { code, stdout, stderr } = await run('dns-resolve')
+  assert.is(code, 0, stderr)
+  for (const name of ['www.zephyrproject.org', 'zephyrproject.org']) assert.match(stdout, new RegExp(`^${name} A: 192.0.2.80\n${name} AAAA: 2001:db8::80$`, 'm'))
+  assert.match(stdout, /none.zephyrproject.org AAAA: ENOTFOUND\n6 questions were sent, 0 answered from the cache/)
+})
+
+test('a host and its service are found on the link', async () => {
+  const { code, stdout, stderr } = await run('mdns-responder')
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /we are zephyr\.local, and offer Zephyr\._zephyr\._tcp\.local/)
+  assert.match(stdout, /bob found Zephyr: zephyr\.local port 4242, 192\.0\.2\.1 and 2001:db8::1/)
+})
+
 test('the router passes pings, shows itself to traceroute, and says what the far link carries', async () => {
   const { code, stdout, stderr } = await run('router')
   assert.is(code, 0, stderr)

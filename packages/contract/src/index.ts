@@ -15,7 +15,7 @@ export type {
 export type { PacketTimer, Traffic, TransmitQueue } from './traffic.ts'
 export type { IcmpError, Ip, IpInfo, NetworkLayer, PingOptions, PingResult, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'
 export type {
-  DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet,
+  DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, NameResolver, Stream, StreamNet,
   StreamOptions, StreamSettings, StreamSink,
 } from './seams.ts'
 export type { Peer, Sent, Udp, UdpBinding, UdpSink, UdpSocket } from './udp.ts'

@@ -127,3 +127,9 @@ export interface StreamNet {
   /** Calls `accept` for each connection. Address `::` (both families where composed) and a free port unless given. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
   listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>
 }
+
+/** Who finds the addresses of names: `stack.sockets.resolver`. `dns()` is one. */
+export interface NameResolver {
+  /** At least one; rejects with the codes of node:dns, ENOTFOUND and its like. */
+  lookup(name: string, options?: { readonly family?: 4 | 6 | undefined; readonly signal?: AbortSignal | undefined }): Promise<readonly { readonly address: string; readonly family: 4 | 6 }[]>
+}

@@ -20,7 +20,7 @@ export function toAddress(netif: Netif, text: string): Address {
   const names = netif.interfaces.map((iface) => iface.name).join(', ')
   throw zone !== undefined && netif.find(zone) === undefined
     ? failure('ENODEV', `${text}: there is no interface ${zone}; there ${names ? `are ${names}` : 'is none'}`)
-    : failure('EINVAL', `${JSON.stringify(text)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0; names need dns()`)
+    : failure('EINVAL', `${JSON.stringify(text)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0; names are for connect with names(), and getaddrinfo`)
 }
 
 /** Throws EAFNOSUPPORT for a family that there is not, or not in this composition. */

@@ -1,7 +1,8 @@
 /** The sockets of one stack. */
 
 import type {
-  DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Listener, Stream, StreamOptions, StreamSink, Udp,
+  DatagramNet, DatagramOptions, DatagramSink, DatagramSocket as SeamDatagramSocket, Endpoint, Env, Ip, Listener, NameResolver, Stream, StreamOptions,
+  StreamSink, Udp,
 } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { checkFamily, type AddressFamily } from './address.ts'
@@ -17,10 +18,13 @@ export interface Sockets extends DatagramNet, StreamSockets {
   /** A BSD socket. EAFNOSUPPORT or EPROTONOSUPPORT when the composition lacks what it needs; the message names it. */
   socket(family: AddressFamily, type: 'dgram'): BsdDatagramSocket
   socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
+  /** Who finds the addresses of names; `dns()` puts itself here, and `names()` asks it. */
+  resolver: NameResolver | undefined
 }
 
 /** Sockets over the transports it is given. `sockets()` makes one; so does whoever wires a stack by hand. */
 export class SocketsLayer implements Sockets {
+  resolver: NameResolver | undefined
   readonly #ip: Ip
   readonly #parts: SocketsParts | undefined
   readonly #seam: StackDatagrams | undefined

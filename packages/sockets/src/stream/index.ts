@@ -6,21 +6,21 @@
 
 import type { Ip, Tcp } from '@favonius/contract'
 import { feature, type } from '@favonius/kconfig'
-import { StreamSocketsLayer, type StreamSockets } from './layer.ts'
+import { StreamSocketsLayer, type NamedStreamSockets } from './layer.ts'
 
 /** Stream sockets over the TCP that is composed. `tcp()` selects them, and `sockets()` offers them. */
 export const streamSockets = /* @__PURE__ */ feature({
   name: 'streamSockets',
   symbol: 'CONFIG_NET_SOCKETS_STREAM',
   needs: { ip: type<Ip>(), tcp: type<Tcp>() },
-  create({ ip, tcp }, { env, onStop }): StreamSockets {
+  create({ ip, tcp }, { env, onStop }): NamedStreamSockets {
     const layer = new StreamSocketsLayer(env, ip, tcp)
     onStop(() => layer.stop())
     return layer
   },
 })
 
-export { StreamSocketsLayer, type StreamSockets } from './layer.ts'
+export { StreamSocketsLayer, type NamedStreamSockets, type StreamSockets } from './layer.ts'
 export type { BsdStreamSocket } from './socket.ts'
 export type { Socket, SocketInfo, SocketListener, WebAddress, WebListenOptions, WebOptions } from './web.ts'
 export type { StreamSocketOptions } from './options.ts'

@@ -24,11 +24,18 @@ export interface StreamSockets extends StreamNet {
   socket(family: AddressFamily, type: 'stream'): BsdStreamSocket
 }
 
+/** The layer itself, for who connects by name. */
+export interface NamedStreamSockets extends StreamSockets {
+  /** How `connect` goes to an endpoint: to an address alone, until `names()` puts itself before it. */
+  connector: Pick<StreamNet, 'connect'>
+}
+
 /** A sink has `receive`, and options have not. */
 const isSink = (how: StreamSink | WebOptions | undefined): how is StreamSink => how !== undefined && 'receive' in how
 
 /** Stream sockets over TCP. `tcp()` brings one; so does whoever wires a stack by hand. */
-export class StreamSocketsLayer implements StreamSockets {
+export class StreamSocketsLayer implements NamedStreamSockets {
+  connector: Pick<StreamNet, 'connect'>
   /** @internal Who listens where. */
   readonly ports: Ports
   readonly #parts: StreamParts
@@ -41,6 +48,7 @@ export class StreamSocketsLayer implements StreamSockets {
     this.#parts = { env, netif: ip.netif, ip, tcp }
     this.ports = new Ports(this.#parts)
     this.#seam = new StackStreams(this.#parts)
+    this.connector = this.#seam
   }
 
   socket(family: AddressFamily, type: 'stream'): BsdStreamSocket {
@@ -52,7 +60,7 @@ export class StreamSocketsLayer implements StreamSockets {
   connect(to: Endpoint, sink: StreamSink, options?: StreamOptions): Promise<Stream>
   connect(address: string | WebAddress, options?: WebOptions): Socket
   connect(to: string | WebAddress, how?: StreamSink | WebOptions, options?: StreamOptions): Promise<Stream> | Socket {
-    return isSink(how) ? this.#seam.connect(to as Endpoint, how, options) : connect(this.#parts.env, this.#seam, to, how)
+    return isSink(how) ? this.connector.connect(to as Endpoint, how, options) : connect(this.#parts.env, this.connector, to, how)
   }
 
   listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener>

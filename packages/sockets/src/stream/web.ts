@@ -307,7 +307,7 @@ class Bridge implements StreamSink {
 }
 
 /** WinterTC's `connect`, over any net. */
-export function connect(env: Env, net: StreamNet, address: string | WebAddress, options: WebOptions = {}): Socket {
+export function connect(env: Env, net: Pick<StreamNet, 'connect'>, address: string | WebAddress, options: WebOptions = {}): Socket {
   const bridge = new Bridge(env, options)
   net.connect(toEndpoint(address), bridge, options).then((stream) => bridge.open(stream), (error: Error) => bridge.refuse(error))
   return bridge.socket

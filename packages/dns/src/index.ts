@@ -1,0 +1,35 @@
+/**
+ * DNS: a resolver over any datagrams and streams, ours or the kernel's.
+ *
+ * @packageDocumentation
+ */
+
+import type { DatagramNet, NameResolver, StreamNet } from '@favonius/contract'
+import { feature, type } from '@favonius/kconfig'
+import { DnsClient, type Dns } from './client.ts'
+import { dnsOptions } from './options.ts'
+
+/** A stub resolver over the sockets of the stack (RFC 1034 §5.3.1). */
+export const dns = /* @__PURE__ */ feature({
+  name: 'dns',
+  symbol: 'CONFIG_DNS_RESOLVER',
+  options: dnsOptions,
+  needs: { sockets: type<DatagramNet & StreamNet & { resolver: NameResolver | undefined }>() },
+  create({ sockets }, { env, options, onStop }): Dns {
+    const client = new DnsClient(env, sockets, sockets, options)
+    sockets.resolver = client
+    onStop(() => {
+      sockets.resolver = undefined
+      client.close()
+    })
+    return client
+  },
+})
+
+export { dnsOptions } from './options.ts'
+export { DnsClient, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
+export { reverseName } from './reverse.ts'
+export { Resolver, type Disbelief, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+export { Servers, type Server, type ServerSource } from './servers.ts'
+export { type Answer } from './cache.ts'
+export type { Authority, Data, Resource, Service } from './wire.ts'
