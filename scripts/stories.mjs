@@ -330,7 +330,7 @@ export const stories = [
   {
     name: 'a segment between tabs',
     entry: `export { broadcastDevice } from '@favonius/web'`,
-    budget: 2_500,
+    budget: 1_700,
     forbidden: ['packages/{tap,node,pcap,sim,testing,clock,netbuf,netif,kconfig,stack}/**', 'packages/web/src/websocket.ts', '**/node_modules/**'],
     program: `
       import { compose } from '@favonius/stack'
