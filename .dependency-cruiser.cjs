@@ -20,7 +20,7 @@ const floors = [
 ]
 
 /** Neighbours that one may import at run time: Kconfig's `select` on the same floor. */
-const selects = { lwm2m: ['coap'] }
+const selects = { lwm2m: ['coap'], node: ['web'] } // the server's end of a WebSocket is the same device as the client's
 
 /** `packages/udp/` of any of these; what the sources of another package are, whether reached by name or by a path. */
 const inside = (names) => `^packages/(?:${names.join('|')})/`

@@ -352,6 +352,29 @@ export const stories = [
       if (text !== 'hello') throw new Error('the echo is ' + JSON.stringify(text))
       listener.close()`,
   },
+  {
+    name: 'a segment between tabs',
+    entry: `export { broadcastDevice } from '@favonius/web'`,
+    budget: 1_700,
+    forbidden: ['packages/{tap,node,pcap,sim,testing,clock,netbuf,netif,kconfig,stack}/**', 'packages/web/src/websocket.ts', '**/node_modules/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv4 } from '@favonius/ipv4'
+      import { broadcastDevice } from '@favonius/web'
+      const stacks = [1, 2].map((host) => {
+        const stack = compose(system, ethernet(), ipv4())
+        const eth0 = stack.netif.add(broadcastDevice(system, 'favonius'))
+        stack.ipv4.addAddress(eth0, '192.0.2.' + host + '/24')
+        return { ...stack, eth0 }
+      })
+      await Promise.all(stacks.map(({ eth0 }) => eth0.up()))
+      const { received } = await stacks[0].ipv4.ping('192.0.2.2', { count: 2, interval: 10 })
+      if (received !== 2) throw new Error(received + ' of 2 pings came back')
+      for (const stack of stacks) await stack.stop()
+      if (stacks.some((stack) => stack.netif.buffers.live > 0)) throw new Error('a buffer was not given back')`,
+  },
 ]
 
 /** Names, without the scope, of the packages that a story's code imports. */
