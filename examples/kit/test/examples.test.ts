@@ -80,4 +80,11 @@ test('a command line that is wrong ends with 2 and says what is right', async ()
   assert.match(option.stderr, /nonsense[^]*usage:/)
 })
 
+test('HTTP over a stack, and through bad networks', async () => {
+  const [server, fetched] = await Promise.all([run('http-server'), run('fetch')])
+  assert.equal([server.code, fetched.code], [0, 0], server.stderr + fetched.stderr)
+  assert.match(server.stdout, /got 200: <!doctype html>[^]*got 200: the same again, please[^]*got 404/)
+  assert.is(fetched.stdout.match(/: 200, whole, after/g)!.length, 4)
+})
+
 test.run()
