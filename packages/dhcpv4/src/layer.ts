@@ -63,6 +63,8 @@ export interface Dhcpv4Parts {
   readonly options: Settings<typeof dhcpv4Options>
 }
 
+type Drops = Readonly<Record<Refusal | 'malformed' | 'config' | 'unsent', DropReason>>
+
 /** RFC 2131 §2: Ethernet's hardware type, of IANA's ARP parameters. */
 const ETHERNET = 1
 /** Largest message that we take: what every host must (RFC 2131 §2), and more where the link carries it. */
@@ -77,7 +79,7 @@ export class Dhcpv4Layer implements Dhcpv4 {
   readonly #parts: Dhcpv4Parts
   readonly #clients = new Map<Interface, InterfaceClient>()
   readonly #listeners = new Set<(event: DhcpEvent) => void>()
-  readonly #drops: Readonly<Record<Refusal | 'malformed' | 'config' | 'unsent', DropReason>>
+  readonly #drops: Drops
   readonly #end: () => void
 
   constructor(parts: Dhcpv4Parts) {
@@ -152,7 +154,7 @@ class InterfaceClient implements UdpSink {
   readonly #machine: DhcpClient
   readonly #port: DhcpPort
   readonly #timer: Timer
-  readonly #drops: Readonly<Record<Refusal | 'malformed' | 'config' | 'unsent', DropReason>>
+  readonly #drops: Drops
   readonly #emit: (event: DhcpEvent) => void
   #endCheck: (() => void) | undefined
   /** What the lease has brought, and takes with it. */
@@ -162,7 +164,7 @@ class InterfaceClient implements UdpSink {
 
   constructor(
     parts: Dhcpv4Parts, iface: Interface, { hostName, vendorClass, ask = [], clientId, suits = () => true }: StartOptions,
-    drops: InterfaceClient['#drops'], emit: (event: DhcpEvent) => void,
+    drops: Drops, emit: (event: DhcpEvent) => void,
   ) {
     this.#parts = parts
     this.#iface = iface

@@ -50,14 +50,13 @@ export class AddressConflictDetection implements ConflictDetection {
 
   #settle(): void {
     for (let output = this.#probes.poll(); output !== undefined; output = this.#probes.poll()) {
-      const { iface, address } = output.probe
-      if (output.do === 'probe') this.#arp.probe(iface, address)
-      else if (output.do === 'announce') this.#arp.announce(iface, address)
-      else {
-        const decided = this.#decided.get(output.probe)
-        this.#decided.delete(output.probe)
-        decided?.(output.unique, output.by)
+      if (output.do !== 'decide') {
+        this.#arp[output.do](output.probe.iface, output.probe.address)
+        continue
       }
+      const decided = this.#decided.get(output.probe)
+      this.#decided.delete(output.probe)
+      decided?.(output.unique, output.by)
     }
     const due = this.#probes.deadline()
     if (due === undefined) this.#timer.cancel()
