@@ -132,7 +132,7 @@ export const stories = [
       import { udp } from '@favonius/udp'
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv4(), udp(), sockets())`,
-    budget: 33_300,
+    budget: 33_400,
     forbidden: [...edgesAndTools, ...askedFor, ...streams, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(4, `
       import { ethernet } from '@favonius/ethernet'

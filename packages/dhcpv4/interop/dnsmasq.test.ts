@@ -80,6 +80,18 @@ check('an address, a router, routes and servers; and it is released', async (w) 
   assert.is(w.stack.ip.routes.length, 0)
 })
 
+check('a lease is renewed at T1 with its server', async (w) => {
+  const server = await w.serve('192.0.2.100,192.0.2.100,255.255.255.0,2m', '--dhcp-option-force=option:T1,3')
+  w.stack.dhcpv4.start(w.eth0)
+  const first = await w.next('bound')
+  const second = await w.next('bound')
+  assert.ok(first.type === 'bound' && second.type === 'bound')
+  assert.equal(second.lease.address, first.lease.address)
+  assert.ok(second.lease.since - first.lease.since >= 2900)
+  assert.not(w.events.some(({ type }) => type === 'unbound'))
+  await server.stop()
+})
+
 check('an address that somebody has is declined, and another is given', async (w) => {
   await w.namespace.must('ip', 'addr', 'add', '192.0.2.100/24', 'dev', 'fav0')
   const server = await w.serve('192.0.2.100,192.0.2.101,255.255.255.0,1h')
