@@ -132,11 +132,34 @@ export const stories = [
       import { udp } from '@favonius/udp'
       import { sockets } from '@favonius/sockets'
       export const stack = compose(system, ethernet(), ipv4(), udp(), sockets())`,
-    budget: 33_300,
+    budget: 33_400,
     forbidden: [...edgesAndTools, ...askedFor, ...streams, 'packages/ipv6/**', 'packages/ethernet/src/vlan/**'],
     program: exchange(4, `
       import { ethernet } from '@favonius/ethernet'
       import { ipv4 as ip } from '@favonius/ipv4'`),
+  },
+  {
+    name: 'ethernet+ipv4+udp+dhcpv4',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv4 } from '@favonius/ipv4'
+      import { udp } from '@favonius/udp'
+      import { dhcpv4 } from '@favonius/dhcpv4'
+      export const stack = compose(system, ethernet(), ipv4(), udp(), dhcpv4())`,
+    budget: 34_000,
+    forbidden: [...edgesAndTools, 'packages/dhcpv4/src/server/**', 'packages/ethernet/src/acd/**', 'packages/ipv6/**', 'packages/sockets/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { ethernet } from '@favonius/ethernet'
+      import { ipv4 } from '@favonius/ipv4'
+      import { udp } from '@favonius/udp'
+      import { dhcpv4 } from '@favonius/dhcpv4'
+      const stack = compose(system, ethernet(), ipv4(), udp(), dhcpv4())
+      if ('dhcpv4Server' in stack || 'acd' in stack) throw new Error('a DHCP client came with ' + Object.keys(stack))
+      await stack.stop()`,
   },
   {
     name: 'ethernet+ipv6+udp+tcp+sockets',

@@ -13,6 +13,7 @@ export type {
   LinkHeader, Netif, NetifEvent, NetworkInput, PacketHandler, Resolver, Statistics, Tap, UpOptions, VirtualOptions,
 } from './netif.ts'
 export type { PacketTimer, Traffic, TransmitQueue } from './traffic.ts'
+export type { ConflictDetection } from './acd.ts'
 export type { IcmpError, Ip, IpInfo, NetworkLayer, PingOptions, PingResult, Route, RouteEntry, RouteOptions, Transport } from './ip.ts'
 export type {
   DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, NameResolver, Stream, StreamNet,

@@ -23,7 +23,7 @@ export const ethernet = /* @__PURE__ */ feature({
 })
 
 export { arp } from './arp/feature.ts'
-export type { Arp, ArpNeighbor, ArpParts } from './arp/table.ts'
+export type { Arp, ArpNeighbor, ArpParts, ArpWatcher } from './arp/table.ts'
 export { arpOptions } from './options.ts'
 export { EthernetL2 } from './l2.ts'
 export { ArpTable } from './arp/table.ts'

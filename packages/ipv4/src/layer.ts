@@ -212,13 +212,14 @@ export class Ipv4Layer implements Ipv4 {
   }
 
   #source(to: Address, nextHop: Address, iface: Interface, given: Address | undefined, local: boolean): Address | undefined {
-    if (given !== undefined && !isUnspecified(given)) {
+    // RFC 1122 §3.2.1.3 a: who has no address yet may speak to everyone on the link, as DHCP and IGMP do; and may say so on purpose.
+    if (given !== undefined && isUnspecified(given)) return isMulticast(to) || isBroadcast4(to) ? ANY4 : undefined
+    if (given !== undefined) {
       // RFC 1122 §3.2.1.3 g: a loopback address stays in the host.
       const stays = local || iface.medium === 'loopback' || !isLoopback(given)
       return this.owns(given) && stays ? copyAddress(given) : undefined
     }
     if (local) return to
-    // RFC 1122 §3.2.1.3 a: who has no address yet may ask everyone for one, as DHCP does.
     return this.#addresses.sourceFor(to, nextHop, iface) ?? (isBroadcast4(to) ? ANY4 : undefined)
   }
 

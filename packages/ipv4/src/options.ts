@@ -117,3 +117,13 @@ export const ipv4ForwardingOptions = {
     help: 'Tell a host on a link of a better first hop on the same link (RFC 1812 §5.2.7.2). Not in Zephyr.',
   },
 } as const satisfies Options
+
+/** Kconfig rows of `igmp()`. */
+export const igmpOptions = {
+  version3: {
+    symbol: 'CONFIG_NET_IPV4_IGMPV3',
+    type: 'bool',
+    default: true,
+    help: 'Speak version 3 (RFC 3376) where the querier does; otherwise version 2 at most (RFC 2236).',
+  },
+} as const satisfies Options

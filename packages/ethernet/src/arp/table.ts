@@ -14,8 +14,8 @@
  */
 
 import type { Address, DropReason, Env, Instant, Interface, Ip, L2, LinkAddress, Medium, NetBuf, Netif, Resolver, Timer } from '@favonius/contract'
-import type { Settings } from '@favonius/kconfig'
-import { ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
+import { ConfigError, type Settings } from '@favonius/kconfig'
+import { ANY4, ETHERNET_BROADCAST, ETHERTYPE_ARP, inPrefix, isUnspecified, linkAddress, NO_LINK_ADDRESS, sameLink } from '@favonius/inet'
 import { Parking, type Awaited } from '@favonius/netif'
 import type { arpOptions } from '../options.ts'
 import { GROUP_BIT } from '../wire.ts'
@@ -44,7 +44,16 @@ export interface Arp {
   readonly neighbors: readonly ArpNeighbor[]
   /** Forgets every neighbour, or those of one interface; packets that wait for one are dropped and counted. */
   flush(iface?: Interface): void
+  /** Asks whether anyone has an address, as one who has none (RFC 5227 §1.1, ARP Probe). */
+  probe(iface: Interface, address: Address): void
+  /** Says once more that an address is ours (RFC 5227 §2.3); nothing when it is not. */
+  announce(iface: Interface, address: Address): void
+  /** Sees who speaks, for address conflict detection; ConfigError when somebody does already. */
+  watch(watcher: ArpWatcher): () => void
 }
+
+/** Sees each well-formed ARP packet of another station. */
+export type ArpWatcher = (iface: Interface, sender: Address, target: Address, link: LinkAddress) => void
 
 class Entry implements ArpNeighbor, Awaited {
   readonly iface: Interface
@@ -89,6 +98,7 @@ export class ArpTable implements Arp, Resolver {
   readonly #parking: Parking<Entry>
   readonly #ends: (() => void)[]
   #lastDefence: Instant = -Infinity
+  #watcher: ArpWatcher | undefined
 
   constructor({ env, netif, l2, ip, options }: ArpParts) {
     this.#env = env
@@ -231,6 +241,8 @@ export class ArpTable implements Arp, Resolver {
   }
 
   #handle(iface: Interface, arp: ArpPacket): void {
+    // What a link brings back of our own says nothing.
+    if (this.#watcher !== undefined && !sameLink(arp.senderLink, iface.address)) this.#watcher(iface, arp.sender, arp.target, arp.senderLink)
     const ours = iface.addresses.find(({ address }) => address.family === 4 && address.w3 === arp.target.w3)
     const claimed = iface.addresses.find(({ address }) => address.family === 4 && address.w3 === arp.sender.w3)
     if (claimed !== undefined && !sameLink(arp.senderLink, iface.address)) return this.#defend(iface, claimed.address, arp.senderLink)
@@ -266,7 +278,24 @@ export class ArpTable implements Arp, Resolver {
     this.#announce(iface, address)
   }
 
+  watch(watcher: ArpWatcher): () => void {
+    if (this.#watcher !== undefined) throw new ConfigError('two features watch ARP: keep one')
+    this.#watcher = watcher
+    return () => {
+      this.#watcher = undefined
+    }
+  }
+
   // ---- speaking ----
+
+  probe(iface: Interface, address: Address): void {
+    if (!iface.running) return
+    this.#send(iface, ETHERNET_BROADCAST, { operation: REQUEST, senderLink: iface.address, sender: ANY4, targetLink: UNKNOWN, target: address })
+  }
+
+  announce(iface: Interface, address: Address): void {
+    if (iface.addresses.some((entry) => entry.address.w3 === address.w3 && entry.address.family === 4)) this.#announce(iface, address)
+  }
 
   /** RFC 5227 §2.3: a request for our own address, that no one need answer. */
   #announce(iface: Interface, address: Address): void {
