@@ -87,4 +87,12 @@ test('HTTP over a stack, and through bad networks', async () => {
   assert.is(fetched.stdout.match(/: 200, whole, after/g)!.length, 4)
 })
 
+test('hosts that nobody has configured', async () => {
+  const { code, stdout, stderr } = await run('self-configuring')
+  assert.is(code, 0, stderr)
+  assert.is(stdout.match(/DHCP bound/g)!.length, 2)
+  assert.is(stdout.match(/3 of 3 came back/g)!.length, 4)
+  assert.is(stdout.match(/has 0 routers for IPv6/g)!.length, 2)
+})
+
 test.run()

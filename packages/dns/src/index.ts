@@ -7,19 +7,23 @@
 import type { DatagramNet, NameResolver, StreamNet } from '@favonius/contract'
 import { feature, type } from '@favonius/kconfig'
 import { DnsClient, type Dns } from './client.ts'
+import { learnServers, type DhcpServers, type RouterServers } from './learned.ts'
 import { dnsOptions } from './options.ts'
 
-/** A stub resolver over the sockets of the stack (RFC 1034 §5.3.1). */
+/** A stub resolver over the sockets of the stack (RFC 1034 §5.3.1). Where `routers()` and `dhcpv4()` are composed, it asks the servers that they hear of. */
 export const dns = /* @__PURE__ */ feature({
   name: 'dns',
   symbol: 'CONFIG_DNS_RESOLVER',
   options: dnsOptions,
   needs: { sockets: type<DatagramNet & StreamNet & { resolver: NameResolver | undefined }>() },
-  create({ sockets }, { env, options, onStop }): Dns {
+  implies: { routers: type<RouterServers>(), dhcpv4: type<DhcpServers>() },
+  create({ sockets, routers, dhcpv4 }, { env, options, onStop }): Dns {
     const client = new DnsClient(env, sockets, sockets, options)
     sockets.resolver = client
+    const forget = learnServers(client, routers, dhcpv4)
     onStop(() => {
       sockets.resolver = undefined
+      forget()
       client.close()
     })
     return client
@@ -30,6 +34,7 @@ export { dnsOptions } from './options.ts'
 export { DnsClient, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
 export { reverseName } from './reverse.ts'
 export { Resolver, type Disbelief, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+export type { DhcpServers, RouterServers } from './learned.ts'
 export { Servers, type Server, type ServerSource } from './servers.ts'
 export { type Answer } from './cache.ts'
 export type { Authority, Data, Resource, Service } from './wire.ts'
