@@ -1,6 +1,6 @@
 /** The resolver with a loop: sockets and streams under it, promises above it. */
 
-import type { DatagramNet, Endpoint, Env, StreamNet, Timer } from '@favonius/contract'
+import type { DatagramNet, Endpoint, Env, NameResolver, StreamNet, Timer } from '@favonius/contract'
 import { deferred, type Deferred } from '@favonius/clock'
 import { failure, LOOPBACK4, LOOPBACK6, parseAddress } from '@favonius/inet'
 import type { Answer } from './cache.ts'
@@ -51,6 +51,8 @@ export interface Dns {
    * Rejects as `resolve` does, when neither family has any.
    */
   lookup(name: string, call?: DnsCall & { readonly family?: 4 | 6 | undefined }): Promise<LookupAddress[]>
+  /** Who is asked for addresses of names under `.local`, which are the link's (RFC 6762 §3): an `Mdns`. Without one they are not found: they never leave. */
+  local: NameResolver | undefined
   /** What the cache knows, without a promise. */
   cached(name: string, type: keyof Resolved): Answer | undefined
   /** In the order in which they are asked. */
@@ -82,6 +84,7 @@ const plain = (data: Data): unknown =>
 
 /** Resolves names over any datagrams, and over streams where answers are long. */
 export class DnsClient implements Dns {
+  local: NameResolver | undefined
   readonly #env: Env
   readonly #datagrams: DatagramNet
   readonly #streams: StreamNet | undefined
@@ -118,6 +121,7 @@ export class DnsClient implements Dns {
   async lookup(name: string, call: DnsCall & { readonly family?: 4 | 6 | undefined } = {}): Promise<LookupAddress[]> {
     const literal = parseAddress(name.split('%', 1)[0]!)
     if (literal !== undefined) return [{ address: name, family: literal.family }]
+    if (this.local !== undefined && LOCAL.test(name)) return [...await this.local.lookup(name, call)]
     const families = call.family === undefined ? [6, 4] as const : [call.family]
     const asked = await Promise.allSettled(families.map(async (family) =>
       (await this.resolve(name, family === 6 ? 'AAAA' : 'A', call)).map((address) => ({ address, family }))))
@@ -277,9 +281,12 @@ async function exchangeOver(
   return () => stream.abort()
 }
 
-/** Names that never leave (RFC 6761 §6.3, §6.4). */
+/** Names under the link's domain (RFC 6762 §3). */
+const LOCAL = /(^|\.)local\.?$/i
+
+/** Names that never leave (RFC 6761 §6.3, §6.4; RFC 6762 §3). */
 function special(name: string, type: number): Answer | undefined {
-  if (/(^|\.)invalid$/i.test(name)) return { code: 'ENOTFOUND', name, records: [], expires: 0 }
+  if (/(^|\.)invalid$/i.test(name) || LOCAL.test(name)) return { code: 'ENOTFOUND', name, records: [], expires: 0 }
   if (!/(^|\.)localhost$/i.test(name)) return undefined
   const data = type === TYPE.A ? LOOPBACK4 : type === TYPE.AAAA ? LOOPBACK6 : undefined
   return { code: data === undefined ? 'ENODATA' : undefined, name, records: data === undefined ? [] : [{ name, type, class: IN, ttl: 0, data }], expires: 0 }

@@ -123,6 +123,11 @@ for (const [name, make] of [['our stack', simWorld()], ['node:dgram and node:net
     assert.equal(await client.lookup('my.LocalHost'), [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }])
     assert.is(await codeOf(client.resolve('localhost', 'TXT')), 'ENODATA')
     assert.is(await codeOf(client.lookup('host.invalid')), 'ENOTFOUND')
+    // RFC 6762 §3: the link's own, for who speaks multicast DNS there.
+    assert.is(await codeOf(client.lookup('printer.local')), 'ENOTFOUND')
+    assert.is(await codeOf(client.resolve('printer.local.', 'A')), 'ENOTFOUND')
+    client.local = { lookup: async (name) => [{ address: name.length === 13 ? '192.0.2.7' : '', family: 4 }] }
+    assert.equal(await client.lookup('printer.local'), [{ address: '192.0.2.7', family: 4 }])
     assert.equal(server.asked, [])
   })
 
