@@ -15,7 +15,9 @@ process.chdir(root)
 
 /** Types that only compute other types; their names would mean nothing to a reader. typedoc complains of those that are exported by now. */
 const inner = {
+  contract: ['AbortSignal'],
   kconfig: ['Flat', 'NeededBy', 'ProvidedBy', 'Row', 'Types', 'Value'],
+  node: ['Accept', 'BindArguments', 'Bytes', 'Callback', 'ConnectArguments', 'Done', 'ListenArguments'],
   stack: ['Unmet'],
 }
 

@@ -15,8 +15,8 @@ const quiet = ['--no-audit', '--no-fund', '--prefer-offline']
 const commands = {
   node: () => [process.execPath, ['main.mjs']],
   bun: () => [programOf('bun'), ['main.mjs']],
-  // Nothing is permitted but the loopback address: a protocol needs no more, and would fail here if it did.
-  deno: () => [programOf('deno'), ['run', '--no-prompt', '--quiet', '--allow-net=127.0.0.1', 'main.mjs']],
+  // Nothing is permitted but the loopback address, and ports of our own: a protocol needs no more, and would fail here if it did.
+  deno: () => [programOf('deno'), ['run', '--no-prompt', '--quiet', '--allow-net=127.0.0.1,0.0.0.0,[::]', 'main.mjs']],
 }
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(commands)

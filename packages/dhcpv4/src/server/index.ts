@@ -43,7 +43,8 @@ export interface Dhcpv4Server {
   bindings(iface: Interface): readonly Binding[]
 }
 
-interface ServerParts {
+/** What the server stands on. */
+export interface ServerParts {
   readonly env: Env
   readonly netif: Netif
   readonly ipv4: Ipv4

@@ -11,7 +11,8 @@ import { Probes, type Probe, type ProbeInput } from './probes.ts'
 
 export { Probes, type Probe, type ProbeInput, type ProbeOutput } from './probes.ts'
 
-type Decided = (unique: boolean, by: LinkAddress | undefined) => void
+/** Told what came of it; `by` is who has the address, where known. */
+export type Decided = (unique: boolean, by: LinkAddress | undefined) => void
 
 /** `acd()` makes one; so does whoever wires a stack by hand. */
 export class AddressConflictDetection implements ConflictDetection {
