@@ -13,7 +13,7 @@
  */
 
 import type { Address, Instant, Machine, Random } from '@favonius/contract'
-import { ANY4, sameAddress } from '@favonius/inet'
+import { ANY4, between, sameAddress } from '@favonius/inet'
 import { leaseOf, type Lease } from './lease.ts'
 import { BOOTREPLY, BOOTREQUEST, writeMessage, type DhcpMessage } from './wire/message.ts'
 import { messageTypes, type DhcpOptions } from './wire/options.ts'
@@ -140,7 +140,7 @@ export class DhcpClient implements Machine<ClientInput, ClientOutput> {
   }
 
   #random(below: number): number {
-    return (this.#parts.random.uint32() / 0x1_0000_0000) * below
+    return between(this.#parts.random, 0, below)
   }
 
   // ---- getting a lease ----

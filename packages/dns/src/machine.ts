@@ -7,7 +7,7 @@
  */
 
 import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
-import { failure } from '@favonius/inet'
+import { earliest, failure } from '@favonius/inet'
 import { Cache, type Answer } from './cache.ts'
 import { canonical, type Server, type Servers } from './servers.ts'
 import { emitQuery, FLAG, IN, parse, RCODE, TYPE, type Authority, type Message, type Resource } from './wire.ts'
@@ -151,9 +151,7 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
   }
 
   deadline(): Instant | undefined {
-    let first: Instant | undefined
-    for (const { due } of this.#queries.values()) if (first === undefined || due < first) first = due
-    return first
+    return earliest(this.#queries.values())
   }
 
   // ---- asking ----

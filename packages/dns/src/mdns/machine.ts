@@ -4,7 +4,7 @@
  */
 
 import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
-import { failure } from '@favonius/inet'
+import { between, failure } from '@favonius/inet'
 import { emit, FLAG, IN, parse, TYPE, type Message, type Outgoing, type Question, type Resource } from '../wire.ts'
 
 /** RFC 6762 §3. */
@@ -155,7 +155,7 @@ export class MdnsMachine implements Machine<MdnsInput, MdnsOutput> {
 
   /** Milliseconds in a range, by chance. */
   #between(least: number, most: number): number {
-    return least + (this.#random.uint32() / 2 ** 32) * (most - least)
+    return between(this.#random, least, most)
   }
 
   handle(input: MdnsInput, now: Instant): void {

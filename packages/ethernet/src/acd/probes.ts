@@ -1,6 +1,7 @@
 /** Address conflict detection as a machine: RFC 5227 §2.1. */
 
 import type { Address, Instant, Interface, LinkAddress, Machine, Random } from '@favonius/contract'
+import { between, earliest } from '@favonius/inet'
 
 /** RFC 5227 §1.1, in milliseconds. */
 const PROBE_WAIT = 1000
@@ -50,13 +51,11 @@ export class Probes implements Machine<ProbeInput, ProbeOutput> {
   }
 
   deadline(): Instant | undefined {
-    let due: Instant | undefined
-    for (const trial of this.#trials) if (due === undefined || trial.due < due) due = trial.due
-    return due
+    return earliest(this.#trials)
   }
 
   handle(input: ProbeInput, now: Instant): void {
-    if (input.type === 'begin') this.#trials.push({ probe: input.probe, probed: 0, announced: 0, due: now + this.#between(0, PROBE_WAIT) })
+    if (input.type === 'begin') this.#trials.push({ probe: input.probe, probed: 0, announced: 0, due: now + between(this.#random, 0, PROBE_WAIT) })
     else if (input.type === 'cancel') this.#forget(this.#trials.find(({ probe }) => probe === input.probe))
     else this.#heard(input)
   }
@@ -80,7 +79,7 @@ export class Probes implements Machine<ProbeInput, ProbeOutput> {
       if (trial.probed < PROBE_NUM) {
         trial.probed++
         this.#out.push({ do: 'probe', probe })
-        trial.due = now + (trial.probed < PROBE_NUM ? this.#between(PROBE_MIN, PROBE_MAX) : ANNOUNCE_WAIT)
+        trial.due = now + (trial.probed < PROBE_NUM ? between(this.#random, PROBE_MIN, PROBE_MAX) : ANNOUNCE_WAIT)
         continue
       }
       trial.announced++
@@ -89,10 +88,6 @@ export class Probes implements Machine<ProbeInput, ProbeOutput> {
       this.#out.push(trial.announced === 1 ? { do: 'decide', probe, unique: true, by: undefined } : { do: 'announce', probe })
       if (trial.announced === ANNOUNCE_NUM) this.#forget(trial)
     }
-  }
-
-  #between(least: number, most: number): number {
-    return least + (this.#random.uint32() / 0x1_0000_0000) * (most - least)
   }
 
   #forget(trial: Trial | undefined): void {

@@ -1,7 +1,7 @@
 /** The groups of one interface, as a machine: RFC 3376 §5 and §7.2, RFC 2236 §3. Read them before touching this file. */
 
 import type { Address, Instant, Machine, Random } from '@favonius/contract'
-import { isUnspecified, sameAddress } from '@favonius/inet'
+import { between, isUnspecified, sameAddress } from '@favonius/inet'
 import { igmpTypes, recordTypes, type GroupRecord, type IgmpMessage } from './wire.ts'
 
 /** RFC 3376 §8.11 and RFC 2236 §8.10: milliseconds within which an unsolicited report is repeated. */
@@ -196,6 +196,6 @@ export class Membership implements Machine<MembershipInput, MembershipOutput> {
   }
 
   #below(most: number): number {
-    return (this.#random.uint32() / 0x1_0000_0000) * most
+    return between(this.#random, 0, most)
   }
 }

@@ -1,6 +1,7 @@
 /** When a router advertises itself on a link, as a machine. Read RFC 4861 §6.2.4 to §6.2.6 before changing this file. */
 
 import type { Instant, Interface, Machine, Random } from '@favonius/contract'
+import { between, earliest } from '@favonius/inet'
 
 /** RFC 4861 §10: the first ones come sooner, so that a router is found soon. */
 const MAX_INITIAL_RTR_ADVERTISEMENTS = 3
@@ -45,7 +46,7 @@ export class Schedule implements Machine<ScheduleInput, Interface> {
     }
     if (link === undefined) return
     // The next one that was due anyway may be soon enough.
-    const answer = Math.max(now, link.last + MIN_DELAY_BETWEEN_RAS) + this.#between(0, MAX_RA_DELAY_TIME)
+    const answer = Math.max(now, link.last + MIN_DELAY_BETWEEN_RAS) + between(this.#random, 0, MAX_RA_DELAY_TIME)
     if (answer < link.due) link.due = answer
   }
 
@@ -54,7 +55,7 @@ export class Schedule implements Machine<ScheduleInput, Interface> {
       if (link.due > now) continue
       this.#outputs.push(link.iface)
       link.last = now
-      const interval = this.#between(link.least, link.most)
+      const interval = between(this.#random, link.least, link.most)
       link.due = now + (++link.sent < MAX_INITIAL_RTR_ADVERTISEMENTS ? Math.min(interval, MAX_INITIAL_RTR_ADVERT_INTERVAL) : interval)
     }
   }
@@ -64,12 +65,6 @@ export class Schedule implements Machine<ScheduleInput, Interface> {
   }
 
   deadline(): Instant | undefined {
-    let first = Infinity
-    for (const { due } of this.#links) if (due < first) first = due
-    return first === Infinity ? undefined : first
-  }
-
-  #between(least: number, most: number): number {
-    return least + (this.#random.uint32() / 0x1_0000_0000) * (most - least)
+    return earliest(this.#links)
   }
 }

@@ -1,6 +1,7 @@
 /** Duplicate address detection on a stack: time, randomness and messages around `Trials`. */
 
 import type { Address, Env, Interface, LinkAddress, Timer } from '@favonius/contract'
+import { between } from '@favonius/inet'
 import type { Settings } from '@favonius/kconfig'
 import type { DuplicateDetector, Ipv6 } from '../ipv6.ts'
 import type { Nd, TentativeWatcher } from '../nd/nd.ts'
@@ -44,7 +45,7 @@ export class DuplicateDetection implements Dad, DuplicateDetector, TentativeWatc
 
   begin(iface: Interface, address: Address, delayed: boolean, decided: Decided): void {
     const { random } = this.#env
-    const delay = delayed ? (random.uint32() / 0x1_0000_0000) * this.#maxDelay : 0
+    const delay = delayed ? between(random, 0, this.#maxDelay) : 0
     this.#decided.set(address, decided)
     this.#tell({ type: 'begin', iface, address, delay, nonce: [random.uint32() & 0xffff, random.uint32() | 0] })
   }

@@ -1,7 +1,7 @@
 /** Duplicate address detection as a machine (RFC 4862 §5.4): which addresses are tried, when to ask, and what came of it. */
 
 import type { Address, Instant, Interface, LinkAddress, Machine } from '@favonius/contract'
-import { sameAddress } from '@favonius/inet'
+import { earliest, sameAddress } from '@favonius/inet'
 import type { Nonce } from '../wire/nd.ts'
 
 /** An address on its link. */
@@ -91,9 +91,7 @@ export class Trials implements Machine<TrialInput, TrialOutput> {
   }
 
   deadline(): Instant | undefined {
-    let first = Infinity
-    for (const { due } of this.#trials) if (due < first) first = due
-    return first === Infinity ? undefined : first
+    return earliest(this.#trials)
   }
 
   #decide(trial: Trial, unique: boolean, by: LinkAddress | undefined): void {

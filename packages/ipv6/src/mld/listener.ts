@@ -5,7 +5,7 @@
  */
 
 import type { Address, Instant, Interface, Machine, Random } from '@favonius/contract'
-import { sameAddress } from '@favonius/inet'
+import { between, sameAddress } from '@favonius/inet'
 import { mldRecordTypes, type MldQuery, type MldRecord } from '../wire/mld.ts'
 
 /** RFC 3810 §9.2, §9.3: until a querier tells another. */
@@ -208,6 +208,6 @@ export class Listener implements Machine<ListenerInput, ListenerOutput> {
   }
 
   #within(ms: number): number {
-    return (this.#random.uint32() / 0x1_0000_0000) * ms
+    return between(this.#random, 0, ms)
   }
 }

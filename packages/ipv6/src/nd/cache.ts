@@ -4,7 +4,7 @@
  */
 
 import type { Address, BufferPool, Instant, Interface, LinkAddress, Machine, NetBuf } from '@favonius/contract'
-import { hashAddress, isLinkLocal, NO_LINK_ADDRESS, sameAddress, sameLink, withZone } from '@favonius/inet'
+import { earliest, hashAddress, isLinkLocal, NO_LINK_ADDRESS, sameAddress, sameLink, withZone } from '@favonius/inet'
 import { Parking, type Awaited, type Displacement } from '@favonius/netif'
 import { DELAY_FIRST_PROBE_TIME, transitions, tries, type NeighborEvent, type NeighborState } from './states.ts'
 
@@ -178,9 +178,7 @@ export class NeighborCache implements Machine<NeighborInput, NeighborOutput> {
   }
 
   deadline(): Instant | undefined {
-    let first = Infinity
-    for (const entry of this.#entries) if (entry.due < first) first = entry.due
-    return first === Infinity ? undefined : first
+    return earliest(this.#entries)
   }
 
   /** Adds or changes an entry that never expires. False when all that could make room is static too. */

@@ -1,4 +1,5 @@
 import type { Clock, Instant, Interface, Random } from '@favonius/contract'
+import { between } from '@favonius/inet'
 import type { NeighborTimes } from './cache.ts'
 
 /** RFC 4861 §10. */
@@ -67,7 +68,7 @@ export class Times implements NeighborTimes {
   }
 
   #draw(link: LinkTimes): void {
-    const factor = MIN_RANDOM_FACTOR + (this.#random.uint32() / 0x1_0000_0000) * (MAX_RANDOM_FACTOR - MIN_RANDOM_FACTOR)
+    const factor = between(this.#random, MIN_RANDOM_FACTOR, MAX_RANDOM_FACTOR)
     link.reachable = link.base * factor
     link.drawn = this.#clock.now()
   }

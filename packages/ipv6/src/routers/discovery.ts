@@ -2,7 +2,7 @@
 
 import type { Address, Env, Instant, Interface, Ip, IpInfo, NetBuf, Netif, NetifEvent, Prefix, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { ALL_ROUTERS, ANY6, copyAddress, inPrefix, isLinkLocal, isMulticast, PROTOCOL_ICMPV6, sameAddress, withZone } from '@favonius/inet'
+import { ALL_ROUTERS, ANY6, between, copyAddress, inPrefix, isLinkLocal, isMulticast, PROTOCOL_ICMPV6, sameAddress, withZone } from '@favonius/inet'
 import type { Ipv6 } from '../ipv6.ts'
 import type { Nd } from '../nd/nd.ts'
 import type { routersOptions } from '../options.ts'
@@ -145,7 +145,7 @@ export class RouterDiscovery implements Routers {
   #came(iface: Interface): void {
     if (this.#solicitations.asks(iface) || !this.#ipv6.sourceFor(withZone(ALL_ROUTERS, iface.index), iface)) return
     const waited = this.#env.clock.now() > (this.#upAt.get(iface) ?? 0)
-    this.#begin(iface, waited ? 0 : (this.#env.random.uint32() / 0x1_0000_0000) * this.#delay)
+    this.#begin(iface, waited ? 0 : between(this.#env.random, 0, this.#delay))
   }
 
   #solicit(iface: Interface): void {

@@ -1,6 +1,7 @@
 /** When routers are asked for, as a machine. Read RFC 4861 §6.3.7 and RFC 7559 §2 before changing this file. */
 
 import type { Instant, Interface, Machine, Random } from '@favonius/contract'
+import { between, earliest } from '@favonius/inet'
 
 /** By how much each interval is made longer or shorter at random (RFC 3315 §14, to which RFC 7559 refers). */
 const JITTER = 0.1
@@ -59,13 +60,11 @@ export class Solicitations implements Machine<SolicitationInput, Interface> {
   }
 
   deadline(): Instant | undefined {
-    let first = Infinity
-    for (const { due } of this.#asking) if (due < first) first = due
-    return first === Infinity ? undefined : first
+    return earliest(this.#asking)
   }
 
   /** `ms`, give or take a tenth of `of`. */
   #near(ms: number, of: number): number {
-    return ms + ((this.#random.uint32() / 0x1_0000_0000) * 2 - 1) * JITTER * of
+    return ms + between(this.#random, -1, 1) * JITTER * of
   }
 }

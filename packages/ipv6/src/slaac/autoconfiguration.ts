@@ -2,7 +2,7 @@
 
 import type { Address, Env, Instant, Interface, InterfaceAddress, Netif, NetifEvent, Prefix, Timer } from '@favonius/contract'
 import type { Settings } from '@favonius/kconfig'
-import { interfaceId, inPrefix, ipv6 as makeAddress, isLinkLocal, isMulticast, sameAddress } from '@favonius/inet'
+import { between, interfaceId, inPrefix, ipv6 as makeAddress, isLinkLocal, isMulticast, sameAddress } from '@favonius/inet'
 import type { Ipv6 } from '../ipv6.ts'
 import type { Nd } from '../nd/nd.ts'
 import type { slaacOptions } from '../options.ts'
@@ -140,7 +140,7 @@ export class AddressAutoconfiguration implements Slaac {
     const { random, clock } = this.#env
     const now = clock.now()
     const { temporaryPreferredLifetime, temporaryValidLifetime } = this.#settings
-    const lasts = temporaryPreferredLifetime * (1 - DESYNC * (random.uint32() / 0x1_0000_0000))
+    const lasts = temporaryPreferredLifetime * (1 - between(random, 0, DESYNC))
     const preferredUntil = Math.min(entry.preferredUntil, now + lasts)
     // It would have to be replaced at once.
     if (preferredUntil - now <= this.#advance(iface)) return
