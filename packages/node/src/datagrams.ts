@@ -3,8 +3,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
-import { failure, type ErrorCode } from '@favonius/inet'
-import { checkPort, familyOf, plain } from './addresses.ts'
+import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
+import { plain } from './addresses.ts'
 
 /** Bytes that may wait in Node before `send` answers false. */
 const SEND_QUEUE = 1 << 20

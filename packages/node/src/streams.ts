@@ -2,8 +2,8 @@
 
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
-import { failure, type ErrorCode } from '@favonius/inet'
-import { checkPort, familyOf, plain } from './addresses.ts'
+import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
+import { plain } from './addresses.ts'
 
 /** Bytes that may wait in Node until `write` takes no more. */
 const SEND_QUEUE = 65_536

@@ -7,7 +7,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer } from 'ws'
-import { failure } from '@favonius/inet'
+import { checkPort } from '@favonius/inet'
 import { webSocketAcceptor, type WebSocketDevice, type WebSocketLike, type WebSocketOptions } from '@favonius/web'
 import type { Env } from '@favonius/contract'
 
@@ -50,7 +50,7 @@ const LONGEST = 131_072
 export async function listenWebSocket(
   env: Env, { port, host = '127.0.0.1' }: WebSocketPlace, onDevice: (device: WebSocketDevice) => void, options: ListenOptions = {},
 ): Promise<WebSocketListener> {
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw failure('EINVAL', `port ${port}: give a whole number from 0 to 65535`)
+  checkPort(port, 0)
   const { origins, ...rest } = options
   const accept = webSocketAcceptor(env, rest)
   const verifyClient = ({ origin }: { readonly origin: string }): boolean => origins === undefined || origins.includes(origin)

@@ -1,7 +1,7 @@
 /** Socket addresses: text and a port outside, numbers inside. */
 
 import type { Address, Interface, Ip, Netif } from '@favonius/contract'
-import { ANY4, ANY6, failure, isMapped, isUnspecified, mapped, parseAddress, unmapped } from '@favonius/inet'
+import { ANY4, ANY6, checkPort, failure, isMapped, isUnspecified, mapped, parseAddress, unmapped } from '@favonius/inet'
 
 /** An address and a port, as people write them: `{ address: 'fe80::1%eth0', port: 4242 }`. */
 export interface SocketAddress {
@@ -46,8 +46,8 @@ export function toAddressOf(netif: Netif, text: string, family: AddressFamily, v
 
 /** A port to send to. Throws EINVAL. */
 export function toPort(port: number): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
-  throw failure('EINVAL', `port ${port}: give a whole number from 1 to 65535`)
+  checkPort(port, 1)
+  return port
 }
 
 /** The interface that `name` names. Throws ENODEV. */

@@ -1,7 +1,7 @@
 /** The application's side: sockets of a stack that is elsewhere. */
 
 import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
-import { failure, isMulticast, parseAddress, type ErrorCode } from '@favonius/inet'
+import { checkPort, failure, familyOf, isMulticast, parseAddress, type ErrorCode } from '@favonius/inet'
 import { DATAGRAM, DATAGRAMS, isMessage, WINDOW, type Failure, type Port, type Reply, type Request } from './protocol.ts'
 
 /** RFC 768: the length field counts eight bytes of header. */
@@ -11,12 +11,10 @@ const ENDPOINTS = 4096
 
 const toError = ({ code, message }: Failure): Error & { readonly code: string } => failure(code as ErrorCode, message)
 
-/** Throws EINVAL. A zone is for the stack to judge. */
+/** Throws EINVAL. */
 function check({ address, port }: Partial<Endpoint>, least: 0 | 1): void {
-  if (address !== undefined && parseAddress(address, () => 1) === undefined) {
-    throw failure('EINVAL', `${JSON.stringify(address)} is no IP address: write 192.0.2.1, 2001:db8::1 or fe80::1%eth0`)
-  }
-  if (port === undefined ? least === 1 : !(Number.isInteger(port) && port >= least && port <= 65_535)) throw failure('EINVAL', `port ${port}: give a whole number from ${least} to 65535`)
+  if (address !== undefined) familyOf(address)
+  if (port !== undefined || least === 1) checkPort(port, least)
 }
 
 /** What is open has a number, and hears what is said of that. */
