@@ -86,8 +86,9 @@ export function world({ sixlowpan: settings, quota = 16 << 20, headroom = 64, ta
       if (packet === undefined) return undefined
       assert.is(packet.protocol, ETHERTYPE_IPV6)
       assert.is(packet.iface, iface)
-      // The link header of the frame, or of the first fragment that came, stands before the packet.
-      assert.is(textOf(packet.u8.subarray(packet.link, packet.offset)), textOf(header))
+      // The link header of the frame, or of the first fragment that came, is still there.
+      assert.is(textOf(packet.u8.subarray(packet.link, packet.link + link)), textOf(header))
+      assert.ok(packet.link + link <= packet.offset)
       const made = bytesOf(packet)
       packet.unref()
       return made
