@@ -281,6 +281,7 @@ export class SixlowpanLayer implements Sixlowpan {
       reassembly.drop(datagram, drops.overlap)
       datagram = undefined
     }
+    const begins = datagram === undefined
     datagram ??= reassembly.begin(iface, frame, prefixOf(frame), from, to, size, tag)
     if (datagram === undefined) return this.#drop(iface, frame, drops.noBuffer)
     const { base, buffer } = datagram
@@ -289,9 +290,10 @@ export class SixlowpanLayer implements Sixlowpan {
     const headers = compressed ? decompressor.size : 0
     const rest = frame.total() - (body - offset)
     const reason = body < 0 ? decompressor.failure : checkExtent(drops, 0, headers + rest, size)
-    // The headers may have been written over what was there.
     if (reason !== undefined) {
-      reassembly.drop(datagram, reason)
+      // The headers may have been written over what was there.
+      if (begins) reassembly.take(datagram).unref()
+      else reassembly.drop(datagram, reason)
       return this.#drop(iface, frame, reason)
     }
     if (datagram.overlaps(0, headers + rest)) {
