@@ -312,4 +312,33 @@ test('a packet that somebody else holds too stays as it is', async () => {
   await here.end()
 })
 
+test('packets and frames may stand in several buffers', async () => {
+  for (const headroom of [0, 60]) {
+    const here = world()
+    const made = whole(300)
+    const chain = (all: Bytes, at: number, before: number): NetBuf => {
+      const packet = here.packetOf(all.subarray(0, at), before)
+      packet.append(here.packetOf(all.subarray(at), 0))
+      return packet
+    }
+    for (const room of [102, 2047]) {
+      const sent: Bytes[] = []
+      const packet = chain(made, 70, 64)
+      packet.protocol = ETHERTYPE_IPV6
+      here.layer.send(here.iface, packet, A, B, {
+        room: () => room,
+        send(_iface, payload) {
+          sent.push(here.bytesOf(payload))
+          payload.unref()
+          return true
+        },
+      })
+      const got = sent.map((payload) => here.layer.receive(here.iface, chain(payload, 30, headroom), A, B)).at(-1)!
+      assert.is(textOf(here.bytesOf(got)), textOf(made))
+      got.unref()
+    }
+    await here.end()
+  }
+})
+
 test.run()
