@@ -1,12 +1,8 @@
 /** Both links in a browser: a page, a stack in its worker on the same BroadcastChannel, and a stack in Node behind a WebSocket. */
 
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { build } from 'esbuild'
 import * as assert from 'uvu/assert'
 import { system } from '@favonius/clock'
@@ -17,6 +13,7 @@ import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { peer, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
+import { openBrowser } from './browser.ts'
 
 const test = suite('web: chromium', { timeout: 60_000 })
 
@@ -102,24 +99,18 @@ if (peer('chromium', { command: 'chromium', package: 'chromium' })) {
       void tab.up()
     }, { origins: [origin] })
     const echo = await stack.sockets.open({ port: 4242 }, { receive: (data, from) => void echo.send(data, from) })
-    const profile = mkdtempSync(join(tmpdir(), 'favonius-web-'))
-    const browser = spawn('chromium', [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--remote-debugging-port=0', `--user-data-dir=${profile}`, `${origin}/?ws=${encodeURIComponent(listener.url)}`,
-    ], { stdio: 'ignore' })
-    const gone = once(browser, 'exit')
+    const browser = await openBrowser()
     try {
+      await browser.tab(`${origin}/?ws=${encodeURIComponent(listener.url)}`)
       const late = new Promise<string>((resolve) => { setTimeout(resolve, 40_000, 'no report came').unref() })
       assert.is(await Promise.race([reported, late]), '3 pings, hello 192.0.2.1; 3 pings, hello 198.51.100.1')
     } finally {
-      browser.kill()
-      await gone
+      await browser.close()
       await listener.close()
       server.closeAllConnections()
       server.close()
       echo.close()
       await stack.stop()
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
     }
     assert.is(stack.netif.buffers.live, 0)
   })
