@@ -87,6 +87,12 @@ test('HTTP over a stack, and through bad networks', async () => {
   assert.is(fetched.stdout.match(/: 200, whole, after/g)!.length, 4)
 })
 
+test('MQTT.js over a stack, to aedes over another', async () => {
+  const { code, stdout, stderr } = await run('mqtt', '--count', '2')
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /6 of 6 came back by way of 192\.0\.2\.2[^]*6 of 6 came back by way of 2001:db8::2/)
+})
+
 test('hosts that nobody has configured', async () => {
   const { code, stdout, stderr } = await run('self-configuring')
   assert.is(code, 0, stderr)

@@ -60,10 +60,15 @@ class NodeStream implements Stream {
   write(chunk: Uint8Array): number {
     if (this.#ended) throw failure('EPIPE', 'the stream was ended: nothing can be written behind its end')
     if (this.#closed || this.#socket.destroyed) return 0
-    const taken = Math.min(chunk.length, Math.max(0, SEND_QUEUE - this.#socket.writableLength))
+    let taken = 0
+    // What the kernel takes at once is gone from Node's queue: only when that is full does Node tell that it has drained.
+    while (taken < chunk.length && this.#socket.writableLength < SEND_QUEUE) {
+      const part = chunk.subarray(taken, taken + SEND_QUEUE - this.#socket.writableLength)
+      // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
+      this.#socket.write(Buffer.from(part))
+      taken += part.length
+    }
     this.#short = taken < chunk.length
-    // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
-    if (taken > 0) this.#socket.write(Buffer.from(taken < chunk.length ? chunk.subarray(0, taken) : chunk))
     return taken
   }
 
