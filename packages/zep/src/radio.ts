@@ -78,7 +78,7 @@ export class ZepRadio implements Radio {
     this.address = address
     this.#device = device
     this.#filter = { address, panId: 0xffff, shortAddress: 0xffff, promiscuous: false }
-    this.#timer = env.clock.timer(() => this.#sink?.transmitted('sent', 1, false))
+    this.#timer = env.clock.timer(() => this.#sent())
   }
 
   /** Where frames arrive; undefined before `start` and after `stop`. */
@@ -150,6 +150,11 @@ export class ZepRadio implements Radio {
     for (const remote of this.#remotes) if (!this.#socket!.send(datagram, remote)) this.#sink!.lost('zep: not sent')
   }
 
+  #sent(): void {
+    this.#timer.cancel()
+    this.#sink?.transmitted('sent', 1, false)
+  }
+
   #receive(data: Uint8Array, from: Endpoint): void {
     const sink = this.#sink
     if (sink === undefined) return
@@ -175,6 +180,8 @@ export class ZepRadio implements Radio {
     } else if (!promiscuous) {
       if (header.type === frameTypes.acknowledgment) {
         if (header.sequence !== this.#last) return
+        // It may be here before the turn in which the MAC would have been told that its frame has left.
+        if (this.#timer.due !== undefined) this.#sent()
       } else if (!passes(header, this.#filter)) return
     }
     const frame = this.#buffers!.alloc(length)

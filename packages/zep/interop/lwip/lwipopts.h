@@ -14,6 +14,7 @@
 #define MEM_SIZE (256 * 1024)
 #define PBUF_POOL_SIZE 64
 #define MEMP_NUM_REASSDATA 8
+#define IPV6_FRAG_COPYHEADER 1
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
@@ -21,6 +22,6 @@
 #define LWIP_IPV6_MLD 0
 #define LWIP_ND6_QUEUEING 1
 #define CHECKSUM_GEN_ICMP6 1
-#define LWIP_ETHERNET 0
+#define LWIP_ARP 0
 /* The system's htons and its like are good. */
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
