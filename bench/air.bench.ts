@@ -5,10 +5,13 @@
 
 import type { DeviceSink, NetBuf } from '@favonius/contract'
 import { virtual } from '@favonius/clock'
-import { Mac } from '@favonius/ieee802154'
+import { ieee802154, Mac } from '@favonius/ieee802154'
 import { dataLength, writeData } from '@favonius/ieee802154/wire'
 import { Arena } from '@favonius/netbuf'
-import { Air, grid, unitDisk } from '@favonius/sim'
+import { withZone, ipv6 as words, interfaceId } from '@favonius/inet'
+import { ipv6 } from '@favonius/ipv6'
+import { Air, grid, simulate, unitDisk } from '@favonius/sim'
+import { udp } from '@favonius/udp'
 import { figure, smoke } from './measure.ts'
 
 const SPACING = 10
@@ -73,8 +76,60 @@ function macs(columns: number, rows: number, minutes: number): void {
   air.stop()
 }
 
-if (smoke) macs(5, 4, 1)
-else {
+/** Whole stacks: UDP, IPv6 with neighbour discovery, 6LoWPAN. */
+async function stacks(columns: number, rows: number, minutes: number): Promise<void> {
+  const nodes = columns * rows
+  const before = used()
+  const made = performance.now()
+  const net = simulate({ seed: 7, record: false })
+  const { env } = net
+  const air = net.air({ medium: unitDisk({ range: 1.5 * SPACING }) })
+  const data = new Uint8Array(40)
+  let [sent, heard] = [0, 0]
+  const features = [ieee802154(), ipv6(), udp()] as const
+  for (const at of grid(columns, rows, SPACING)) {
+    const { stack, iface, radios: [radio] } = net.node('node', features, air, { at })
+    const any = words(0, 0, 0, 0)
+    const socket = stack.udp.open({ address: any, port: 4242, v6only: true, reuse: false, iface: undefined }, {
+      receive(packet) {
+        heard++
+        packet.unref()
+      },
+    })
+    const send = env.clock.timer((now) => {
+      send.schedule(now + MINUTE)
+      const neighbours = air.neighbours(radio!)
+      const [hi, lo] = interfaceId(neighbours[env.random.uint32() % neighbours.length]!.radio.address)!
+      const to = withZone(words(0xfe80 << 16, 0, hi, lo), iface.index)
+      if (socket.send(data, stack.udp.peer(to, 4242)) === 'sent') sent++
+    })
+    send.schedule(MINUTE + env.random.uint32() / 2 ** 32 * MINUTE)
+  }
+  figure({ name: `air: ${nodes.toLocaleString('en')} stacks, to make one`, value: (performance.now() - made) / nodes, unit: 'ms' })
+  env.advance(3 * MINUTE)
+  const memory = used() - before
+  heard = sent = 0
+  const frames = air.statistics.sent
+  const began = performance.now()
+  env.advance(minutes * MINUTE)
+  const took = performance.now() - began
+  const name = `air: ${nodes.toLocaleString('en')} stacks`
+  figure({ name, value: minutes * MINUTE / took, unit: '× real time', note: `${sent} datagrams, ${(heard / sent * 100).toFixed(2)} % arrive, ${((air.statistics.sent - frames) / sent).toFixed(1)} frames each` })
+  figure({ name: `${name}, a datagram`, value: took / sent * 1000, unit: 'µs' })
+  figure({ name: `${name}, memory`, value: memory / nodes / 1024, unit: 'KiB a node', note: 'buffers included' })
+  await net.stop()
+}
+
+const kinds = process.env['AIR']?.split(',') ?? ['macs', 'stacks']
+if (smoke) {
+  macs(5, 4, 1)
+  await stacks(3, 2, 1)
+} else if (kinds.includes('stacks')) {
+  await stacks(10, 10, 60)
+  await stacks(40, 25, 20)
+  await stacks(100, 100, 2)
+}
+if (!smoke && kinds.includes('macs')) {
   macs(10, 10, 600)
   macs(40, 25, 60)
   macs(100, 100, 10)

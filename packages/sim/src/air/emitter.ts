@@ -45,6 +45,10 @@ export class Emitter implements Station {
     transmission.began = now
     this.shared.active.add(transmission)
     const { to, milliwatts } = links
+    if (transmission.fates.length !== to.length) {
+      transmission.fates = new Array<number>(to.length).fill(0)
+      transmission.by = new Array<number>(to.length).fill(-1)
+    }
     for (let i = 0; i < to.length; i++) {
       const hearer = to[i]!
       transmission.by[i] = -1
@@ -76,12 +80,12 @@ export class Emitter implements Station {
     const reached = medium.reached?.(this)
     if (reached === undefined) this.shared.near(this, medium.reach(this.emits), add)
     else for (const number of reached) if (this.shared.radio(number) !== undefined) add(this.shared.radio(number)!)
-    to.sort((a, b) => a.number - b.number)
-    const strengths = to.map((radio) => medium.strength(this, radio, this.emits))
+    const inOrder = to.slice().sort((a, b) => a.number - b.number) // as long as it must be: `push` leaves room behind
+    const strengths = inOrder.map((radio) => medium.strength(this, radio, this.emits))
     return {
-      to, strengths,
+      to: inOrder, strengths,
       milliwatts: strengths.map(milliwattsOf),
-      losses: medium.loss === undefined ? undefined : to.map((radio) => medium.loss!(this, radio)),
+      losses: medium.loss === undefined ? undefined : inOrder.map((radio) => medium.loss!(this, radio)),
     }
   }
 }

@@ -48,8 +48,8 @@ export class Transmission {
   channel = 0
   began: Instant = 0.5
   /** Of each hearer in `links`, a fate, and the number of who brought it about. */
-  readonly fates: number[] = []
-  readonly by: number[] = []
+  fates: number[] = []
+  by: number[] = []
 
   constructor(source: Emitter) {
     this.source = source
