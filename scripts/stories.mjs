@@ -107,6 +107,35 @@ export const stories = [
       await stack.stop()`,
   },
   {
+    name: 'sixlowpan',
+    entry: `
+      import { compose } from '@favonius/stack'
+      import { sixlowpan } from '@favonius/sixlowpan'
+      export const stack = (env) => compose(env, sixlowpan())`,
+    budget: 20_800,
+    forbidden: [...edgesAndTools, ...askedFor, 'packages/sixlowpan/src/wire/{headers,show,index}.ts', 'packages/ip/**', 'packages/ipv{4,6}/**', 'packages/ethernet/**'],
+    program: `
+      import { compose } from '@favonius/stack'
+      import { system } from '@favonius/clock'
+      import { eui64, NO_LINK_ADDRESS } from '@favonius/inet'
+      import { sixlowpan } from '@favonius/sixlowpan'
+      const stack = compose(system, sixlowpan())
+      const l2 = { name: 'none', medium: 'none', flags: {}, headroom: () => 1, receive: () => false, send: () => false, multicast: () => NO_LINK_ADDRESS, enable() {} }
+      const [a, b] = [eui64('02:00:5e:ff:fe:00:53:01'), eui64('02:00:5e:ff:fe:00:53:02')]
+      const { iface } = stack.netif.addVirtual({ name: 'none0', l2, address: b, mtu: 1280 })
+      const packet = stack.netbuf.alloc(400, 1)
+      packet.add(400)
+      packet.u8.fill(1, packet.offset, packet.offset + 400)
+      packet.dv.setUint32(packet.offset, 0x60000000)
+      packet.dv.setUint16(packet.offset + 4, 360)
+      packet.protocol = 0x86dd
+      let back
+      stack.sixlowpan.send(iface, packet, a, b, { room: () => 100, send: (_, payload) => (back = stack.sixlowpan.receive(iface, payload, a, b), true) })
+      if (back.length !== 400) throw new Error('of 400 bytes came back ' + back.length)
+      back.unref()
+      await stack.stop()`,
+  },
+  {
     name: 'ethernet+ipv6+udp+sockets',
     entry: `
       import { compose } from '@favonius/stack'

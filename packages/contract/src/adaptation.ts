@@ -19,12 +19,14 @@ export interface Adaptation {
   /** Bytes that may have to be put before an IPv6 packet, beside the link header. */
   readonly headroom: number
   /**
-   * An IPv6 packet, checksums finished, goes out compressed, as one frame or as fragments. Its reference is taken. False: dropped and counted.
+   * An IPv6 packet goes out compressed, as one frame or as fragments. A partial checksum is finished first, since no device could do it
+   * later. Its reference is taken. False: dropped and counted.
    */
   send(iface: Interface, packet: NetBuf, from: LinkAddress, to: LinkAddress, link: AdaptationLink): boolean
   /**
    * The payload of a frame, whose reference is taken: the IPv6 packet that it carries, or that it completes; undefined when it was kept until others
-   * come, or dropped and counted.
+   * come, or dropped and counted. The packet is in the same buffer or in another, with `protocol` set, and `cast` and priority as the frame had them;
+   * the frame's link header, or that of the first fragment to come, stands from `packet.link` on. The addresses are borrowed.
    */
   receive(iface: Interface, payload: NetBuf, from: LinkAddress, to: LinkAddress): NetBuf | undefined
   /** The interface went down: what waits for more fragments is dropped and counted. */

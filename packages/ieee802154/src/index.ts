@@ -4,9 +4,10 @@
  * @packageDocumentation
  */
 
-import type { Adaptation, Interface, LinkAddress, Radio } from '@favonius/contract'
-import { feature, type } from '@favonius/kconfig'
+import type { Interface, LinkAddress, Radio } from '@favonius/contract'
+import { feature } from '@favonius/kconfig'
 import { netif } from '@favonius/netif'
+import { sixlowpan } from '@favonius/sixlowpan'
 import { Ieee802154L2, macOf } from './l2.ts'
 import { Mac, type MacAttributes } from './mac.ts'
 import { ieee802154Options } from './options.ts'
@@ -41,8 +42,7 @@ export const ieee802154 = /* @__PURE__ */ feature({
   name: 'ieee802154',
   symbol: 'CONFIG_NET_L2_IEEE802154',
   options: ieee802154Options,
-  selects: [netif()],
-  needs: { sixlowpan: type<Adaptation>() },
+  selects: [netif(), sixlowpan()],
   create({ netif, sixlowpan }, { env, options, onStop }): Ieee802154 {
     const l2 = new Ieee802154L2(netif, sixlowpan)
     onStop(netif.registerL2(l2))

@@ -21,6 +21,9 @@ export function macOf({ device, name }: Interface): MacDevice {
   throw new ConfigError(`${name} is over no MAC of IEEE 802.15.4: make it with stack.ieee802154.add(radio), or of a Mac with netif.add(mac)`)
 }
 
+/** Every link layer reads into this one: a header is done with before anything else happens. */
+const read = /* @__PURE__ */ new FrameHeader()
+
 export class Ieee802154L2 implements L2 {
   readonly name = 'ieee802154'
   readonly medium = 'ieee802154'
@@ -28,7 +31,6 @@ export class Ieee802154L2 implements L2 {
   readonly mtu = MTU
   readonly #adaptation: Adaptation
   readonly #drops
-  readonly #header = new FrameHeader()
   /** The station that was heard last: packets of one station come in runs. */
   #sender: LinkAddress = NO_LINK_ADDRESS
   /** A packet that was completed, on its way up. */
@@ -54,7 +56,7 @@ export class Ieee802154L2 implements L2 {
       this.#completed = undefined
       return true
     }
-    const header = readFrame(frame.dv, frame.offset, frame.length, this.#header)
+    const header = readFrame(frame.dv, frame.offset, frame.length, read)
     const mac = macOf(iface)
     if ('malformed' in header || !isForUs(header, iface, mac)) {
       if (iface.promiscuous) return passBy(frame, 'malformed' in header ? 0 : header.length)

@@ -96,6 +96,8 @@ export class Mac implements MacDevice, RadioSink {
   #gap: Instant = -Infinity
   /** The radio is busy with an acknowledgment of ours. */
   #acknowledging = false
+  /** What the radio last said of its carrier; one that says nothing has it. */
+  #carrier = true
   /** Frames were refused. */
   #refused = false
 
@@ -190,8 +192,9 @@ export class Mac implements MacDevice, RadioSink {
   }
 
   transmit(frame: NetBuf): boolean {
-    if (this.#sink === undefined) {
+    if (this.#sink === undefined || !this.#carrier) {
       frame.unref()
+      this.#sink?.lost('no carrier')
       return true
     }
     if (this.#stage !== 'idle') {
@@ -350,6 +353,7 @@ export class Mac implements MacDevice, RadioSink {
   }
 
   carrier(up: boolean): void {
+    this.#carrier = up
     this.#sink?.carrier(up)
     if (up) return
     this.#acknowledging = false

@@ -4,7 +4,7 @@ import type { Clock, LinkAddress, NetBuf } from '@favonius/contract'
 import {
   fold, IPV6, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_FRAGMENT, PROTOCOL_HOP_BY_HOP, PROTOCOL_IPV6, PROTOCOL_UDP,
 } from '@favonius/inet'
-import type { Context, ContextTable } from './contexts.ts'
+import { isUntil, type Context, type ContextTable } from './contexts.ts'
 import { Encapsulation } from './encapsulation.ts'
 import { EID_IPV6, extensionIds, hopLimits, IPHC, kinds, NHC, PORTS } from './wire/dispatch.ts'
 
@@ -148,16 +148,15 @@ export class Compressor {
     let extended = false
     if (!unspecified) source = plainWay(s0, s1, s2, s3, outer.fromKnown, outer.fromHi, outer.fromLo)
     if (contexts !== undefined) {
-      const now = this.#clock.now()
       this.#free = source
       this.#paid = NO_WAY
-      if (!unspecified) this.#consider(contexts, now, s0, s1, s2, s3, outer.fromKnown, outer.fromHi, outer.fromLo)
+      if (!unspecified) this.#consider(contexts, s0, s1, s2, s3, outer.fromKnown, outer.fromHi, outer.fromLo)
       const sourceFree = this.#free
       const sourcePaid = this.#paid
       this.#free = destination
       this.#paid = NO_WAY
-      if (group) this.#considerGroup(contexts, now, d0, d1, d2)
-      else this.#consider(contexts, now, d0, d1, d2, d3, outer.toKnown, outer.toHi, outer.toLo)
+      if (group) this.#considerGroup(contexts, d0, d1, d2)
+      else this.#consider(contexts, d0, d1, d2, d3, outer.toKnown, outer.toHi, outer.toLo)
       const destinationFree = this.#free
       const destinationPaid = this.#paid
       // The byte that names contexts is paid for once.
@@ -209,10 +208,10 @@ export class Compressor {
   }
 
   /** Looks for better ways to say a unicast address, among the contexts. */
-  #consider(contexts: ContextTable, now: number, w0: number, w1: number, w2: number, w3: number, known: boolean, hi: number, lo: number): void {
+  #consider(contexts: ContextTable, w0: number, w1: number, w2: number, w3: number, known: boolean, hi: number, lo: number): void {
     for (let i = 0; i < contexts.length; i++) {
       const context = contexts[i]
-      if (context === undefined || now >= context.compressUntil || !isCovered(context, w0, w1, w2, w3)) continue
+      if (context === undefined || !isCovered(context, w0, w1, w2, w3) || !isUntil(context.compressUntil, this.#clock)) continue
       // Bits of the context are the context's, and bits between a short one and the identifier are zero.
       if (((w0 & ~context.m0) | (w1 & ~context.m1)) !== 0) continue
       const mode = known && (((w2 ^ hi) & ~context.m2) | ((w3 ^ lo) & ~context.m3)) === 0 ? 3
@@ -222,11 +221,11 @@ export class Compressor {
   }
 
   /** The same for a group whose address has a prefix in it (RFC 3306 §4), and no other way but to be sent whole. */
-  #considerGroup(contexts: ContextTable, now: number, d0: number, d1: number, d2: number): void {
+  #considerGroup(contexts: ContextTable, d0: number, d1: number, d2: number): void {
     if (modeOf(this.#free) !== 0) return
     for (let i = 0; i < contexts.length; i++) {
       const context = contexts[i]
-      if (context === undefined || now >= context.compressUntil || !isPrefixIn(context, d0, d1, d2)) continue
+      if (context === undefined || !isPrefixIn(context, d0, d1, d2) || !isUntil(context.compressUntil, this.#clock)) continue
       this.#offer(0, i, true)
     }
   }

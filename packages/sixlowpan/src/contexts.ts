@@ -63,6 +63,9 @@ export class Context {
   }
 }
 
+/** Whether an instant is still to come. Most contexts stay, and for them nobody need look at the clock. */
+export const isUntil = (instant: Instant, clock: Clock): boolean => instant === Infinity || clock.now() < instant
+
 /** A word whose first `bits` bits are set. */
 const maskOf = (bits: number): number => (bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits))
 

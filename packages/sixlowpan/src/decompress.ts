@@ -3,7 +3,7 @@
 import type { Clock, DropReason, LinkAddress, NetBuf } from '@favonius/contract'
 import { fold, IPV6, PROTOCOL_FRAGMENT, PROTOCOL_ROUTING, PROTOCOL_UDP } from '@favonius/inet'
 import { GROUP_BYTES, PREFIXED_GROUP_BYTES, UNICAST_BYTES } from './compress.ts'
-import type { Context, ContextTable } from './contexts.ts'
+import { isUntil, type Context, type ContextTable } from './contexts.ts'
 import { copyBytes } from './copy.ts'
 import type { Drops } from './drops.ts'
 import { Encapsulation } from './encapsulation.ts'
@@ -234,7 +234,7 @@ export class Decompressor {
 
   #context(contexts: ContextTable | undefined, id: number): Context | undefined {
     const context = contexts?.[id]
-    return context !== undefined && this.#clock.now() < context.validUntil ? context : undefined
+    return context !== undefined && isUntil(context.validUntil, this.#clock) ? context : undefined
   }
 
   /** A unicast address by its mode: bits of a context are always the context's, and those between a short one and the identifier zero. */

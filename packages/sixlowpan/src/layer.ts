@@ -16,6 +16,11 @@ import { BROADCAST, dispatches, FRAGMENT, kinds, MESH } from './wire/dispatch.ts
 /** Headers of one packet at most, in bytes: what the eleven bits of a datagram's size can say. */
 const SCRATCH = FRAGMENT.sizeMask + 1
 
+let shared: DataView | undefined
+
+/** Where headers are decompressed to, until it is known where there is room for them. One for all stacks, since none is interrupted. */
+const scratchpad = (): DataView => (shared ??= new DataView(new ArrayBuffer(SCRATCH)))
+
 /** `stack.sixlowpan`: what a link layer calls, and what a person or a router says of prefixes. */
 export interface Sixlowpan extends Adaptation {
   /**
@@ -47,8 +52,6 @@ export class SixlowpanLayer implements Sixlowpan {
   readonly #compressor: Compressor
   readonly #decompressor: Decompressor
   readonly #reassembly: Reassembly
-  /** Headers that were decompressed, until it is known where there is room for them. */
-  readonly #scratch = new DataView(new ArrayBuffer(SCRATCH))
   /** The tag of the last datagram that was sent in fragments (RFC 4944 §5.3: its first value is not defined). */
   #tag: number
   readonly #unlisten: () => void
@@ -206,7 +209,7 @@ export class SixlowpanLayer implements Sixlowpan {
   /** One frame with one packet. */
   #expand(iface: Interface, frame: NetBuf, at: number, end: number, from: LinkAddress, to: LinkAddress): NetBuf | undefined {
     const decompressor = this.#decompressor
-    const scratch = this.#scratch
+    const scratch = scratchpad()
     const body = decompressor.decompress(frame.u8, frame.dv, at, end, scratch, 0, SCRATCH, from, to, this.#contexts.of(iface))
     if (body < 0) return this.#drop(iface, frame, decompressor.failure)
     const headers = decompressor.size
@@ -281,6 +284,7 @@ export class SixlowpanLayer implements Sixlowpan {
       reassembly.drop(datagram, drops.overlap)
       datagram = undefined
     }
+    const begins = datagram === undefined
     datagram ??= reassembly.begin(iface, frame, prefixOf(frame), from, to, size, tag)
     if (datagram === undefined) return this.#drop(iface, frame, drops.noBuffer)
     const { base, buffer } = datagram
@@ -289,9 +293,10 @@ export class SixlowpanLayer implements Sixlowpan {
     const headers = compressed ? decompressor.size : 0
     const rest = frame.total() - (body - offset)
     const reason = body < 0 ? decompressor.failure : checkExtent(drops, 0, headers + rest, size)
-    // The headers may have been written over what was there.
     if (reason !== undefined) {
-      reassembly.drop(datagram, reason)
+      // The headers may have been written over what was there.
+      if (begins) reassembly.take(datagram).unref()
+      else reassembly.drop(datagram, reason)
       return this.#drop(iface, frame, reason)
     }
     if (datagram.overlaps(0, headers + rest)) {
