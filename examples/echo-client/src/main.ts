@@ -1,17 +1,18 @@
 /**
  * Zephyr's echo_client: sends messages of several sizes to port 4242, by UDP and by TCP, and compares what comes back.
- * On a TAP it sends to Linux (or to ADDRESS); on a wire in memory, to a second stack.
+ * On a TAP it sends to Linux (or to ADDRESS); on a wire or over the air in memory, to a second stack.
  */
 
-import { ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, type Host } from '@favonius-examples/kit'
+import { airHelp, airOption, ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, type Host } from '@favonius-examples/kit'
 
 const { link, positionals, values, fail } = readOptions('npm run example echo-client -- [options] [ADDRESS…]', {
   port: { type: 'string', default: String(ECHO_PORT) },
   count: { type: 'string', default: '10' },
   udp: { type: 'boolean', default: false },
   tcp: { type: 'boolean', default: false },
-}, `  --port N         of the server (${ECHO_PORT})\n  --count N        messages to each address (10)\n  --udp, --tcp     by this protocol alone`)
-const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
+  ...airOption,
+}, `  --port N         of the server (${ECHO_PORT})\n  --count N        messages to each address (10)\n  --udp, --tcp     by this protocol alone\n${airHelp}`)
+const hosts = await openHosts({ ...link, air: values.air }, narrate()).catch((error: Error) => fail(error.message))
 const { us, peer } = hosts
 if (peer !== undefined) await Promise.all([serveEcho(peer, ECHO_PORT), serveEchoStreams(peer, ECHO_PORT)])
 
@@ -67,7 +68,7 @@ async function byTcp({ stack }: Host, to: Server): Promise<Echo> {
 const protocols = [['UDP', byUdp], ['TCP', byTcp]] as const
 const chosen = protocols.filter(([name]) => values.udp === values.tcp || (name === 'UDP' ? values.udp : values.tcp))
 let failed = 0
-for (const address of positionals.length > 0 ? positionals : [hosts.peerIpv6, hosts.peerIpv4]) {
+for (const address of positionals.length > 0 ? positionals : hosts.peerAddresses) {
   for (const [name, open] of chosen) {
     const times: number[] = []
     try {

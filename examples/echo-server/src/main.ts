@@ -1,22 +1,22 @@
 /**
  * Zephyr's echo_server: returns every UDP datagram, and every byte of every TCP connection, that comes to port 4242.
- * On a TAP it serves until Ctrl-C; on a wire in memory a second stack sends it something, so that there is something to see.
+ * On a TAP it serves until Ctrl-C; on a wire or over the air in memory a second stack sends it something, so that there is something to see.
  */
 
-import { ECHO_PORT, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, statistics, untilInterrupted } from '@favonius-examples/kit'
+import { airHelp, airOption, ECHO_PORT, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, statistics, untilInterrupted } from '@favonius-examples/kit'
 
-const { link, fail } = readOptions('npm run example echo-server -- [options]', {})
-const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
+const { link, values, fail } = readOptions('npm run example echo-server -- [options]', airOption, airHelp)
+const hosts = await openHosts({ ...link, air: values.air }, narrate()).catch((error: Error) => fail(error.message))
 const { us, peer } = hosts
 
 await serveEcho(us, ECHO_PORT, (bytes, from) => console.log(`returned ${bytes} bytes to ${from.address} port ${from.port}`))
 await serveEchoStreams(us, ECHO_PORT, (from) => console.log(`connected to ${from}`))
-console.log(`waiting for datagrams and connections at ${us.ipv4} and ${us.ipv6}, port ${ECHO_PORT}`)
+console.log(`waiting for datagrams and connections at ${us.addresses.join(' and ')}, port ${ECHO_PORT}`)
 
 if (peer !== undefined) {
   const socket = peer.stack.sockets.socket('inet6', 'dgram')
   socket.setsockopt('SO_RCVTIMEO', 1000)
-  for (const address of [us.ipv6, us.ipv4]) {
+  for (const address of us.addresses) {
     for (const text of ['hello', 'is anybody there?']) {
       await socket.sendto(new TextEncoder().encode(text), { address, port: ECHO_PORT })
       const back = await socket.recv().catch(() => undefined)

@@ -2,31 +2,36 @@
 
 import { execFileSync } from 'node:child_process'
 import { system } from '@favonius/clock'
-import type { Device, Interface } from '@favonius/contract'
+import type { Device, Env, Interface, Radio } from '@favonius/contract'
 import { ethernet } from '@favonius/ethernet'
+import { ieee802154 } from '@favonius/ieee802154'
 import { ipv4 } from '@favonius/ipv4'
 import { ipv6 } from '@favonius/ipv6'
 import { captureFile } from '@favonius/pcap/file'
-import { EthernetSegment, faulty } from '@favonius/sim'
+import { Air, EthernetSegment, faulty } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import type { LinkOptions } from './options.ts'
+import { paced } from './paced.ts'
 
 /** The port of Zephyr's echo samples. */
 export const ECHO_PORT = 4242
 
-const stackOf = () => compose(system, ethernet(), ipv4(), ipv6(), udp(), tcp(), sockets())
+const stackOf = (env: Env) => compose(env, ethernet(), ieee802154(), ipv4(), ipv6(), udp(), tcp(), sockets())
+type HostStack = ReturnType<typeof stackOf>
 
 /** A composed stack, its interface and the addresses it was given. */
 export interface Host {
   readonly name: string
-  readonly stack: ReturnType<typeof stackOf>
+  readonly stack: HostStack
   readonly iface: Interface
   readonly ipv4: string
   readonly ipv6: string
+  /** Those of its addresses that it has: there is no IPv4 over the air. */
+  readonly addresses: readonly string[]
 }
 
 /** A stack of ours, and the peer that the link leads to. */
@@ -34,10 +39,12 @@ export interface Hosts {
   readonly us: Host
   /** The second stack; undefined when Linux is the peer. */
   readonly peer: Host | undefined
-  /** The wire between them; undefined when Linux is the peer. */
+  /** The wire between them; undefined when Linux is the peer, and over the air. */
   readonly wire: EthernetSegment | undefined
   readonly peerIpv4: string
   readonly peerIpv6: string
+  /** Those of the two that the peer can be reached by. */
+  readonly peerAddresses: readonly string[]
   /** Commands that were run to set Linux's side up. */
   readonly commands: readonly string[]
   stop(): Promise<void>
@@ -46,13 +53,17 @@ export interface Hosts {
 /** Sees a stack before anything happens on it; returns how to look away. */
 export type Watch = (host: Host) => () => void
 
-function host(name: string, number: 1 | 2, device: Device, { pcap }: { readonly pcap?: string | undefined }, watch: Watch): Host & { end(): Promise<void> } {
-  const stack = stackOf()
-  const capture = pcap === undefined ? undefined : captureFile(stack.netif, system.clock, pcap)
-  const iface = stack.netif.add(device, { name: 'eth0' })
-  const made = { name, stack, iface, ipv4: `192.0.2.${number}`, ipv6: `2001:db8::${number}` }
+/** Attached to a device, or to the radio of an air. */
+function host(
+  name: string, number: 1 | 2, link: Device | Radio, { pcap, env = system }: { readonly pcap?: string | undefined; readonly env?: Env }, watch: Watch,
+): Host & { end(): Promise<void> } {
+  const stack = stackOf(env)
+  const capture = pcap === undefined ? undefined : captureFile(stack.netif, env.clock, pcap)
+  const iface = 'medium' in link ? stack.netif.add(link, { name: 'eth0' }) : stack.ieee802154.add(link)
+  const [ipv4, ipv6] = [`192.0.2.${number}`, `2001:db8::${number}`]
+  const made = { name, stack, iface, ipv4, ipv6, addresses: 'medium' in link ? [ipv6, ipv4] : [ipv6] }
   const unwatch = watch(made)
-  stack.ipv4.addAddress(iface, `${made.ipv4}/24`)
+  if (made.addresses.includes(ipv4)) stack.ipv4.addAddress(iface, `${made.ipv4}/24`)
   stack.ipv6.addAddress(iface, `${made.ipv6}/64`)
   return {
     ...made,
@@ -69,8 +80,13 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   const made: (Host & { end(): Promise<void> })[] = []
   const commands: string[] = []
   const wire = new EthernetSegment(system, options.rate === undefined ? {} : { rate: options.rate })
+  const time = options.air === true ? paced() : undefined
+  const air = time === undefined ? undefined : new Air(time.env, { loss: options.drop })
   const lossy = (device: Device): Device => (options.drop > 0 ? faulty(device, system, { loss: options.drop }) : device)
-  if (options.tap === undefined) {
+  if (air !== undefined) {
+    const { env } = time!
+    made.push(host('alice', 1, air.radio(), { ...options, env }, watch), host('bob', 2, air.radio({ at: [10, 0] }), { env }, watch))
+  } else if (options.tap === undefined) {
     made.push(host('alice', 1, lossy(wire.device()), options, watch), host('bob', 2, wire.device(), {}, watch))
   } else {
     const tap = await openTap({ name: options.tap })
@@ -88,13 +104,16 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   return {
     us: made[0]!,
     peer: made[1],
-    wire: options.tap === undefined ? wire : undefined,
+    wire: options.tap === undefined && air === undefined ? wire : undefined,
     peerIpv4: '192.0.2.2',
     peerIpv6: '2001:db8::2',
+    peerAddresses: made[1]?.addresses ?? ['2001:db8::2', '192.0.2.2'],
     commands,
     async stop() {
       for (const { end } of made) await end()
       wire.stop()
+      air?.stop()
+      time?.stop()
     },
   }
 }

@@ -1,4 +1,4 @@
-export { readOptions, type LinkOptions } from './options.ts'
+export { airHelp, airOption, readOptions, type LinkOptions } from './options.ts'
 export { ECHO_PORT, openHosts, serveEcho, serveEchoStreams, type Host, type Hosts } from './host.ts'
 export { untilInterrupted } from './end.ts'
 export { line } from './line.ts'

@@ -39,6 +39,19 @@ test('all of them at once, each with its own end', async () => {
   rmSync(folder, { recursive: true })
 })
 
+test('three of them over the air, where there is IPv6 alone', async () => {
+  const [ping, server, client] = await Promise.all([
+    run('ping', '--air', '--count', '3', '--interval', '0.05', '--size', '200'),
+    run('echo-server', '--air'),
+    run('echo-client', '--air', '--count', '3'),
+  ])
+  assert.equal([ping.code, server.code, client.code], [0, 0, 0], ping.stderr + server.stderr + client.stderr)
+  assert.match(ping.stdout, /3 sent, 3 received, 0% lost/)
+  assert.is(server.stdout.match(/got back: hello$/gm)!.length, 1)
+  assert.is(server.stdout.match(/got back: hello, by a stream$/gm)!.length, 1)
+  for (const protocol of ['UDP', 'TCP']) assert.is(client.stdout.match(new RegExp(`by ${protocol}: 3 of 3 came back whole`, 'g'))!.length, 1)
+})
+
 test('names are resolved, by an alias too', async () => {
   const { code, stdout, stderr } = await run('dns-resolve')
   assert.is(code, 0, stderr)

@@ -28,6 +28,8 @@ export interface L2 {
   readonly name: string
   readonly medium: Medium
   readonly flags: L2Flags
+  /** Largest IP packet, where that is not the device's: what is larger than a frame is sent in several. */
+  readonly mtu?: number
   /** Bytes by which a frame may be longer than headroom and MTU together: the tag of a VLAN above. None unless given. */
   readonly tagRoom?: number
   /** Bytes of link header to leave before a network packet. */

@@ -91,7 +91,7 @@ export class NetifLayer implements Netif {
 
   add(device: Device, options: AddOptions = {}): Interface {
     const l2 = options.l2 ?? this.#l2For(device.medium)
-    return this.#add({ name: options.name, l2, medium: device.medium, address: device.address, mtu: device.mtu, device })
+    return this.#add({ name: options.name, l2, medium: device.medium, address: device.address, mtu: l2.mtu ?? device.mtu, device })
   }
 
   addVirtual(options: VirtualOptions): { readonly iface: Interface; setCarrier(up: boolean): void } {

@@ -83,10 +83,11 @@ class Recorder implements Tap {
       return
     }
     this.#packet = undefined
-    // Bare IP: the whole packet where the medium has no link header, and what is left of it where it never got one.
-    const bare = linkType === linkTypes.raw || packet.link < 0
+    // Bare IP: the whole packet where the medium has no link header, and what is left of it where it never got one, or has one no more.
+    const ip = packet.protocol === IPV4 || packet.protocol === IPV6
+    const bare = linkType === linkTypes.raw || packet.link < 0 || packet.link === packet.network || (ip && packet.link === packet.offset)
     const from = packet.link >= 0 ? packet.link : packet.network >= 0 ? packet.network : packet.offset
-    const isIp = packet.network >= 0 || packet.protocol === IPV4 || packet.protocol === IPV6
+    const isIp = packet.network >= 0 || ip
     const id = this.#id(iface, !bare ? linkType : isIp ? linkTypes.raw : linkTypes.user0)
     this.writer.packet(id, this.#clock.now(), packet, { from, comment: reason })
     this.writer.drop(id)

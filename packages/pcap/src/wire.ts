@@ -24,7 +24,9 @@ export const magic = { microseconds: 0xa1b2c3d4, nanoseconds: 0xa1b23c4d } as co
 
 /** Link types of the registry at https://www.ietf.org/archive/id/draft-ietf-opsawg-pcaplinktype, those that our media have. */
 export const linkTypes = {
-  ethernet: 1, slip: 8, raw: 101, user0: 147, bluetooth: 187, can: 227, ieee802154: 230,
+  ethernet: 1, slip: 8, raw: 101, user0: 147, bluetooth: 187, can: 227,
+  /** With its FCS; without; and behind a header that says how it was heard. */
+  ieee802154Fcs: 195, ieee802154: 230, ieee802154Tap: 283,
 } as const
 
 /**

@@ -1,11 +1,15 @@
 /** A network in a test: nodes, segments, one virtual clock, one seed. */
 
-import type { BufferPool, Interface, Netif } from '@favonius/contract'
+import type { BufferPool, Interface, LinkAddress, Netif, Radio } from '@favonius/contract'
 import { virtual, type RunOptions, type VirtualEnv } from '@favonius/clock'
 import type { AllOf, AnyFeature } from '@favonius/kconfig'
 import { Arena, netbufIn } from '@favonius/netbuf'
 import { linkTypes, PcapngWriter } from '@favonius/pcap'
 import { compose, type Met, type Stack } from '@favonius/stack'
+import { Air, type AirOptions } from './air/air.ts'
+import { captured, linkTypeOf, type AirCapture } from './air/capture.ts'
+import type { AirRadio } from './air/radio.ts'
+import type { Place } from './air/topology.ts'
 import { Bridge } from './bridge.ts'
 import { EthernetLink, type LinkOptions } from './link.ts'
 import type { SegmentDevice } from './port.ts'
@@ -19,20 +23,35 @@ export interface SimulateOptions {
   readonly record?: boolean
 }
 
-/** A composed stack on one or more segments. */
+/** Where a node is on the air that stands before it. */
+export interface AirPlace {
+  /** Metres; the origin unless given. */
+  readonly at?: Place
+  /** An EUI-64; one by the radio's number unless given. */
+  readonly address?: LinkAddress
+}
+
+/** What a node is attached to: segments, and airs, each with a place behind it. */
+export type Attachment = EthernetSegment | Air | AirPlace
+
+/** A composed stack on one or more segments and airs. */
 export interface Node<S> {
   readonly name: string
   readonly stack: S
-  /** One for each segment, in the order in which they were given; enabled from the start. */
+  /** One for each segment and air, in the order in which they were given; enabled from the start. */
   readonly interfaces: readonly Interface[]
   /** The first interface. */
   readonly iface: Interface
   /** The devices of those interfaces; `net.plug` pulls their cables. */
   readonly devices: readonly SegmentDevice[]
+  /** Its radios: `air.move` moves them, `air.fail` breaks them. */
+  readonly radios: readonly AirRadio[]
 }
 
 /** Every stack has what `netif` gives; links and network layers bring it. */
 type WithNetif = { readonly netif: Netif }
+/** One with a radio has what `ieee802154()` gives, too. */
+type WithRadio = { readonly ieee802154?: { add(radio: Radio): Interface } }
 
 /** A network of stacks that share a clock and a seed. Made by `simulate()`. */
 export class Simulation {
@@ -41,6 +60,7 @@ export class Simulation {
   readonly env: VirtualEnv
   readonly #arena = new Arena()
   readonly #segments: EthernetSegment[] = []
+  readonly #airs: Air[] = []
   readonly #stacks: { readonly name: string; stop(): Promise<void>; readonly netif: Netif }[] = []
   readonly #blocks: Uint8Array[] = []
   readonly #writer: PcapngWriter | undefined
@@ -75,16 +95,45 @@ export class Simulation {
     return bridge
   }
 
-  /** Composes a node, gives it an interface on each segment, and enables them. `await node.iface.up()` waits for its addresses. */
-  node<const Fs extends readonly AnyFeature[]>(name: string, features: Fs & Met<Fs>, ...segments: readonly EthernetSegment[]): Node<Stack<Fs> & AllOf<Fs>> {
+  /**
+   * The air of IEEE 802.15.4, at 250 kbit/s. `record` is what a recording holds beside each frame; nothing unless given.
+   *
+   * ```ts no-run
+   * const air = net.air({ medium: logDistance({ shadowing: 4 }) })
+   * net.node('a', [ieee802154(), ipv6(), udp()], air, { at: [10, 0] })
+   * ```
+   */
+  air({ name = `air${this.#airs.length}`, record = 'plain', ...options }: AirOptions & { readonly name?: string; readonly record?: AirCapture } = {}): Air {
+    const air = new Air(this.env, options, name)
+    this.#airs.push(air)
+    const writer = this.#writer
+    if (writer) {
+      const id = writer.addInterface(name, linkTypeOf[record])
+      air.tap((frame, now, notes, heard) => writer.packet(id, now, captured(frame, record, heard), notes.length > 0 ? { comment: notes.join('; ') } : {}))
+    }
+    return air
+  }
+
+  /** Composes a node, gives it an interface on each segment and air, and enables them. `await node.iface.up()` waits for its addresses. */
+  node<const Fs extends readonly AnyFeature[]>(name: string, features: Fs & Met<Fs>, ...attached: readonly Attachment[]): Node<Stack<Fs> & AllOf<Fs>> {
     const listed = features as readonly AnyFeature[]
     const own = listed.some((feature) => feature.name === 'netbuf') ? listed : [...listed, netbufIn(this.#arena)]
-    const stack = compose(this.env, ...(own as readonly [])) as unknown as Stack<Fs> & AllOf<Fs> & WithNetif
-    const devices = segments.map((segment) => segment.device(undefined, ++this.#devices))
-    const interfaces = devices.map((device) => stack.netif.add(device))
+    const stack = compose(this.env, ...(own as readonly [])) as unknown as Stack<Fs> & AllOf<Fs> & WithNetif & WithRadio
+    const [devices, radios, interfaces]: [SegmentDevice[], AirRadio[], Interface[]] = [[], [], []]
+    for (const [i, link] of attached.entries()) {
+      if (isAir(link)) {
+        const radio = link.radio(placeBehind(attached[i + 1]))
+        radios.push(radio)
+        interfaces.push((stack.ieee802154 ?? noRadio(name)).add(radio))
+      } else if (isSegment(link)) {
+        const device = link.device(undefined, ++this.#devices)
+        devices.push(device)
+        interfaces.push(stack.netif.add(device))
+      } else if (i === 0 || !isAir(attached[i - 1]!)) throw new TypeError(`${name}: a place stands behind its air: net.node(…, air, { at: [0, 0] })`)
+    }
     for (const iface of interfaces) iface.up({ timeout: Infinity }).catch(() => {}) // whoever waits for it is told by their own up()
     this.#stacks.push({ name, stop: () => stack.stop(), netif: stack.netif })
-    return { name, stack, interfaces, devices, get iface() { return interfaces[0] ?? noInterface(name) } }
+    return { name, stack, interfaces, devices, radios, get iface() { return interfaces[0] ?? noInterface(name) } }
   }
 
   /** Pulls a device's cable, or puts it back. */
@@ -131,6 +180,7 @@ export class Simulation {
     for (const { stop } of [...this.#stacks].reverse()) await stop()
     for (const { bridge } of this.#bridges) bridge.stop()
     for (const segment of this.#segments) segment.stop()
+    for (const air of this.#airs) air.stop()
     const holders = [...this.#stacks.map(({ name, netif }) => ({ name, buffers: netif.buffers })), ...this.#bridges]
     const leaks = holders.filter(({ buffers }) => buffers.live > 0).map(({ name, buffers }) => `${name} holds ${buffers.live} (${buffers.owners().join('; ')})`)
     if (leaks.length > 0) throw new Error(`buffers were not given back: ${leaks.join(', ')} — simulate({ seed: ${this.seed} })`)
@@ -149,8 +199,16 @@ export class Simulation {
 }
 
 const noInterface = (name: string): never => {
-  throw new Error(`${name} has no interface: give net.node(…) a segment`)
+  throw new Error(`${name} has no interface: give net.node(…) a segment, or an air`)
 }
+
+const noRadio = (name: string): never => {
+  throw new Error(`${name} is on the air, and no feature of it has use for a radio: list ieee802154() of @favonius/ieee802154`)
+}
+
+const isAir = (link: Attachment): link is Air => 'radio' in link
+const isSegment = (link: Attachment): link is EthernetSegment => 'device' in link
+const placeBehind = (link: Attachment | undefined): AirPlace => (link === undefined || isAir(link) || isSegment(link) ? {} : link)
 
 /** A network in virtual time; the same seed gives the same bytes. */
 export function simulate(options?: SimulateOptions): Simulation {

@@ -2,7 +2,8 @@ import type { BufferPool, Device } from '@favonius/contract'
 import { virtual, type VirtualEnv } from '@favonius/clock'
 import { Arena } from '@favonius/netbuf'
 import { deviceConformance, type DeviceWorld } from '@favonius/testing'
-import { Bridge, EthernetLink, EthernetSegment, faulty, type SegmentDevice, type SegmentOptions } from '../src/index.ts'
+import { Mac } from '@favonius/ieee802154'
+import { Air, Bridge, EthernetLink, EthernetSegment, faulty, type SegmentDevice, type SegmentOptions } from '../src/index.ts'
 
 /** Two devices, and what they stand on. */
 interface Pair {
@@ -59,3 +60,25 @@ deviceConformance('an end of a link whose ways differ', world(linked))
 deviceConformance('a station two bridges away', world(bridged))
 deviceConformance('faulty, without faults', world(on({ latency: 1 }), (device, env) => faulty(device, env, {})))
 deviceConformance('faulty, with a delay', world(on({ rate: 100e6 }), (device, env) => faulty(device, env, { latency: 4, jitter: 2 })))
+deviceConformance('a MAC over a radio of the air', async () => {
+  const env = virtual({ seed: 5 })
+  const buffers = new Arena({ chunkSize: 1 << 20 }).pool({ debug: true })
+  const air = new Air(env)
+  const [one, two] = [air.radio(), air.radio({ at: [10, 0] })]
+  return {
+    device: new Mac(env, one),
+    other: new Mac(env, two),
+    buffers,
+    byReference: true,
+    refuses: true,
+    plug: (plugged) => (plugged ? air.repair(one) : air.fail(one)),
+    async until(done) {
+      while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
+    },
+    async settle() {
+      while (env.step());
+    },
+    run: (body) => body(),
+    stop: async () => air.stop(),
+  }
+})

@@ -51,9 +51,7 @@ export function compose<const Fs extends readonly AnyFeature[]>(env: Env, ...fea
     later.push(...selected)
   }
 
-  const stop = async (): Promise<void> => {
-    for (let end = stops.pop(); end !== undefined; end = stops.pop()) await end()
-  }
+  const stop = inReverse(stops)
   try {
     for (const feature of chosen.values()) {
       make(feature)
@@ -64,6 +62,13 @@ export function compose<const Fs extends readonly AnyFeature[]>(env: Env, ...fea
     throw error
   }
   return { ...parts, stop } as unknown as Stack<Fs>
+}
+
+/** Runs what features gave, the last first. Not made within `compose`, whose tables would live as long as the stack does. */
+function inReverse(stops: (() => void | Promise<void>)[]): () => Promise<void> {
+  return async () => {
+    for (let end = stops.pop(); end !== undefined; end = stops.pop()) await end()
+  }
 }
 
 /** The features listed and all that they select, by name; what is listed wins over what is selected. */
