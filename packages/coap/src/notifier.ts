@@ -7,7 +7,7 @@ import * as OPTION from './numbers.ts'
 import { OBSERVE_MASK } from './observe.ts'
 import { Observers, type Observer } from './observers.ts'
 import type { Resource } from './router.ts'
-import type { Draft, Message } from './wire.ts'
+import type { Draft, Message, OptionValue } from './wire.ts'
 
 export class Notifier {
   readonly observers: Observers
@@ -26,10 +26,10 @@ export class Notifier {
   }
 
   /** The number of the first notification, which is the response; undefined when there are too many observers. */
-  register(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string): number | undefined {
+  register(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, first: Draft): number | undefined {
     const before = this.observers.find(from, token)
     if (before !== undefined) this.observers.remove(before)
-    const observer = this.observers.add(resource, from, token, message, path, this.#now)
+    const observer = this.observers.add(resource, from, token, message, path, formatOf(first), this.#now)
     if (observer === undefined) return undefined
     // It asks again, and has heard what was told before (RFC 7641 §4.4: numbers rise).
     observer.sequence = before === undefined ? 1 : (before.sequence + 1) & OBSERVE_MASK
@@ -92,7 +92,9 @@ export class Notifier {
     })
   }
 
-  #send(observer: Observer, draft: Draft, confirmable: boolean): void {
+  #send(observer: Observer, given: Draft, confirmable: boolean): void {
+    // RFC 7641 §4.2: what is of another format is no notification.
+    const draft: Draft = given.code === CODE.CONTENT && formatOf(given) !== observer.contentFormat ? { code: CODE.NOT_ACCEPTABLE } : given
     const { number, from: to, token } = observer
     observer.sent = this.#now
     observer.sequence = (observer.sequence + 1) & OBSERVE_MASK
@@ -109,3 +111,5 @@ export class Notifier {
     for (const observer of this.observers) this.observers.remove(observer)
   }
 }
+
+const formatOf = ({ options }: Draft): OptionValue | undefined => options?.find(([number]) => number === OPTION.CONTENT_FORMAT)?.[1]

@@ -111,7 +111,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
       this.#client.forget(this.#number)
       this.#last = undefined
       this.#stop()
-      if (response.ok) void this.#tell(response, true)
+      if (response.ok) this.#tell(response, true)
       else this.#end(Object.assign(failure('EPROTO', `${from.address} port ${from.port} refuses to be observed: ${response.status} ${response.text}`), { response }))
       return
     }
@@ -119,15 +119,22 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
     this.#last = observe
     this.#at = now
     this.#timer.schedule(now + response.maxAge * 1000 + between(this.#env.random, ...GRACE))
-    void this.#tell(response, false)
+    this.#tell(response, false)
   }
 
-  async #tell(first: CoapResponse, last: boolean): Promise<void> {
+  #tell(first: CoapResponse, last: boolean): void {
     const count = ++this.#count
+    if (first.message.find(OPTION.BLOCK2)) return void this.#fetch(first, last, count)
+    this.#inbox.push(first)
+    if (last) this.#end()
+  }
+
+  /** What is more than a block: the others are asked for as of any resource (RFC 7959 §2.6). */
+  async #fetch(first: CoapResponse, last: boolean, count: number): Promise<void> {
     try {
       const { to, options } = this.#where!
       const response = await new Ask(this.#client, to, CODE.GET, options, this.#call, this.#settings).fetched(first)
-      // RFC 7959 §2.6: a newer one has come, which is fetched by now.
+      // A newer one may have come, which is fetched by now.
       if (count === this.#count) this.#inbox.push(response)
     } catch (error) {
       if (count !== this.#count) return

@@ -2,7 +2,7 @@
 
 import type { Endpoint, Instant, Timer } from '@favonius/contract'
 import type { Resource } from './router.ts'
-import type { Message } from './wire.ts'
+import type { Message, OptionValue } from './wire.ts'
 
 /** One entry of the list of observers (RFC 7641 §4.1). */
 export class Observer {
@@ -14,6 +14,8 @@ export class Observer {
   /** The request, which each notification answers anew. */
   readonly message: Message
   readonly path: string
+  /** Of the first response; all have it (RFC 7641 §4.2). */
+  readonly contentFormat: OptionValue | undefined
   /** Of the last notification. */
   sequence = 0
   sent: Instant
@@ -24,13 +26,14 @@ export class Observer {
   /** For what is not to be told yet. */
   timer: Timer | undefined
 
-  constructor(number: number, resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, now: Instant) {
+  constructor(number: number, resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, contentFormat: OptionValue | undefined, now: Instant) {
     this.number = number
     this.resource = resource
     this.from = from
     this.token = token
     this.message = message
     this.path = path
+    this.contentFormat = contentFormat
     this.sent = this.confirmed = now
   }
 }
@@ -65,9 +68,9 @@ export class Observers {
   }
 
   /** Undefined when there are as many as may be. One under the same token was to be removed before. */
-  add(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, now: Instant): Observer | undefined {
+  add(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, contentFormat: OptionValue | undefined, now: Instant): Observer | undefined {
     if (this.#byNumber.size >= this.#limit) return undefined
-    const observer = new Observer(++this.#last, resource, from, token, message, path, now)
+    const observer = new Observer(++this.#last, resource, from, token, message, path, contentFormat, now)
     this.#byKey.set(keyOf(from, token), observer)
     this.#byNumber.set(observer.number, observer)
     const all = this.#byResource.get(resource) ?? new Set()

@@ -308,7 +308,8 @@ export class CoapServer {
     }
     const whole = wholeOf(payload)
     const wanted = readBlock(message, OPTION.BLOCK2)
-    const asked = wanted === undefined || wanted === 'malformed' ? undefined : wanted
+    // A refusal is told from its beginning, whatever was asked for.
+    const asked = wanted === undefined || wanted === 'malformed' || done >> 5 !== 2 ? undefined : wanted
     const size = Math.min(asked?.size ?? 1024, this.#settings.blockSize)
     const offset = asked?.offset ?? 0
     if (whole !== undefined && whole.length <= size && offset === 0) {
@@ -343,7 +344,7 @@ export class CoapServer {
       const observe = message.code === CODE.GET && resource.options.observable ? message.uint(OPTION.OBSERVE) : undefined
       if (observe === DEREGISTER) this.#notifier.forget(received.from, received.token)
       if (observe === REGISTER && draft.code >> 5 === 2 && !request.multicast) {
-        const sequence = this.#notifier.register(resource, received.from, received.token, message, `/${request.path.join('/')}`)
+        const sequence = this.#notifier.register(resource, received.from, received.token, message, `/${request.path.join('/')}`, draft)
         if (sequence !== undefined) options = [...options, [OPTION.OBSERVE, sequence]]
       }
       this.#answer(received, request, { ...draft, options })

@@ -72,7 +72,7 @@ export class Transmission {
   /** Sends it in its turn, when fewer than NSTART are outstanding. */
   queue(outgoing: Outgoing, now: Instant): void {
     const { peer } = outgoing
-    if (peer.waiting.length > this.settings.maxWaiting) return this.#lost(outgoing, 'ENOBUFS', now)
+    if (peer.waiting.length >= this.settings.maxWaiting && (peer.waiting.length > 0 || peer.outstanding >= this.settings.nstart)) return this.#lost(outgoing, 'ENOBUFS', now)
     peer.waiting.push(outgoing)
     this.next(peer, now)
   }
