@@ -72,12 +72,14 @@ export class Answers {
   #notify({ observer, to, token, draft, confirmable }: AnswerInput & { kind: 'notify' }, now: Instant): void {
     const peer = this.#transmission.peer(to, now)
     if (peer === undefined) return void this.#transmission.out.push({ kind: 'notified', observer, code: 'ENOBUFS' })
-    this.#send(observer, peer, confirmable, emit(confirmable ? TYPE.CON : TYPE.NON, 0, token, draft), now)
+    // One that is confirmable is not given up for one that is not.
+    const certain = confirmable || this.#notifications.get(observer)?.confirmable === true
+    this.#send(observer, peer, certain, emit(certain ? TYPE.CON : TYPE.NON, 0, token, draft), now)
   }
 
   #send(observer: number, peer: Peer, confirmable: boolean, data: Uint8Array, now: Instant): void {
     const before = this.#notifications.get(observer)
-    if (before !== undefined && before.confirmable && confirmable) {
+    if (before !== undefined && before.confirmable) {
       // RFC 7641 §4.5.2: the newer one takes the place, and the count, of the one under way, when that would be sent again.
       if (before.id < 0) before.data = data
       else before.next = data

@@ -169,15 +169,15 @@ export class Ask {
     let block = readBlock(first.message, OPTION.BLOCK2) as Block
     let offset = first.payload.length
     let { size } = block
-    const changed = (why: string): Error => failure(again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO', `${this.#to.address} port ${this.#to.port}: ${why}`)
-    if (offset !== size) throw failure('EPROTO', `the server sent a block of ${offset} bytes where it says ${size}`)
+    const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.#to.address} port ${this.#to.port}: ${why}`)
+    if (offset !== size) throw bad(`a block of ${offset} bytes that says ${size}`)
     while (block.more) {
       if (offset >= mostWith(size)) throw failure('EMSGSIZE', `a body of more than ${mostWith(size)} bytes does not come in blocks of ${size}`)
       const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
       const next = readBlock(response.message, OPTION.BLOCK2)
-      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset) throw changed(`block ${offset / size} was answered ${response.status}`)
-      if (response.etag?.join() !== etag) throw changed('the body has changed while it was fetched')
-      if (next.more && response.payload.length !== next.size) throw failure('EPROTO', 'a block that is not full is not the last')
+      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset) throw bad(`block ${offset / size} was answered ${response.status}`)
+      if (response.etag?.join() !== etag) throw bad('the body has changed while it was fetched: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
+      if (next.more && response.payload.length !== next.size) throw bad('a block that is not full is not the last')
       block = next
       offset += response.payload.length
       size = Math.min(size, next.size)

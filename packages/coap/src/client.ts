@@ -173,7 +173,9 @@ export class CoapClient {
 
   // ---- the loop ----
 
-  #wait(to: Endpoint, signal: AbortSignal | undefined, begin: (number: number) => void, acknowledgment = false): Promise<CoapResponse> {
+  async #wait(to: Endpoint, signal: AbortSignal | undefined, begin: (number: number) => void, acknowledgment = false): Promise<CoapResponse> {
+    // It may have come between two blocks.
+    signal?.throwIfAborted()
     const number = this.number()
     const done: Deferred<CoapResponse> = deferred(this.#env)
     this.#waiting.set(number, {

@@ -42,9 +42,9 @@ export class CoapEndpoint {
   }
 
   /** Opens its socket, once. Rejects as `DatagramNet.open` does, and with EBADF when it was closed. */
-  open(local: Partial<Endpoint> = {}): Promise<void> {
+  async open(local: Partial<Endpoint> = {}): Promise<void> {
+    if (this.#closed) throw failure('EBADF', 'this end of CoAP was closed: make another')
     this.#opening ??= (async () => {
-      if (this.#closed) throw failure('EBADF', 'this end of CoAP was closed')
       const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
       const socket = await opening.catch((error: Error) => {
         this.#opening = undefined

@@ -61,9 +61,8 @@ export class Notifier {
   notified(number: number, code: string | undefined): void {
     const observer = this.observers.at(number)
     if (observer === undefined) return
-    if (code === undefined) observer.confirmed = this.#now
     // For want of room it is told with the next change.
-    else if (code !== 'ENOBUFS') this.observers.remove(observer)
+    if (code !== undefined && code !== 'ENOBUFS') this.observers.remove(observer)
   }
 
   #tell(observer: Observer): void {
@@ -81,6 +80,7 @@ export class Notifier {
     const draft = this.#draft(observer)
     if (!(draft instanceof Promise)) return this.#send(observer, draft, confirmable)
     observer.busy = true
+    this.#endpoint.env.wake()
     void draft.then((made) => {
       this.#endpoint.env.wake()
       observer.busy = false
@@ -96,7 +96,10 @@ export class Notifier {
     // RFC 7641 §4.2: what is of another format is no notification.
     const draft: Draft = given.code === CODE.CONTENT && formatOf(given) !== observer.contentFormat ? { code: CODE.NOT_ACCEPTABLE } : given
     const { number, from: to, token } = observer
+    observer.timer?.cancel()
     observer.sent = this.#now
+    // Who does not answer is off the list: so long it counts as confirmed.
+    if (confirmable) observer.confirmed = observer.sent
     observer.sequence = (observer.sequence + 1) & OBSERVE_MASK
     const ok = draft.code >> 5 === 2
     // RFC 7641 §4.2: a refusal is the last that is told, and has no number.

@@ -204,6 +204,8 @@ export class CoapServer {
   /** At once, when there is no promise to wait for. What a body in pieces throws is `failed`. */
   #after<T, R>(value: T | Promise<T>, then: (value: T) => R | Promise<R>, failed?: (error: unknown) => R): R | Promise<R> {
     if (!(value instanceof Promise)) return then(value)
+    // It may be settled without a word to the clock.
+    this.#env.wake()
     return value.then((settled) => {
       this.#env.wake()
       return then(settled)
@@ -252,6 +254,7 @@ export class CoapServer {
       const answer = this.#call(handler, new CoapRequest(message, from, multicast, new Uint8Array(0), undefined, feed))
       feed.answer = answer instanceof Promise ? answer : Promise.resolve(answer)
     }
+    this.#env.wake()
     const current = feed!
     if (running !== undefined && block.offset < current.length) return this.#continue(received, block, block.size)
     if (block.offset !== current.length || current.full) return this.#reply(received, request, refusal(CODE.REQUEST_ENTITY_INCOMPLETE))
