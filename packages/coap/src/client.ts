@@ -36,7 +36,7 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered with a reset: nothing speaks CoAP there, or it does not know what was asked', ENOBUFS: 'has too many requests waiting: raise maxWaiting or maxPeers, or ask later',
+  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered with a reset: nothing speaks CoAP there, or it does not know what was asked', EPROTO: 'answered with a critical option that is not known', ENOBUFS: 'has too many requests waiting: raise maxWaiting or maxPeers, or ask later',
 }
 
 /** Asks CoAP servers, over any datagrams. */
@@ -88,9 +88,9 @@ export class CoapClient {
   }
 
   /**
-   * Resolves with what the server answers, a refusal too: look at `response.ok`. Rejects with ETIMEDOUT, ECONNRESET, ENOBUFS; with EINVAL for what is
-   * no URI, ENOTFOUND for a name without a resolver, EMSGSIZE for a body of more than `maxBody`, ECANCELED when the client is closed, and with the
-   * signal's reason.
+   * Resolves with what the server answers, a refusal too: look at `response.ok`. Rejects with ETIMEDOUT, ECONNRESET, ENOBUFS; with EPROTO for an answer that
+   * cannot be understood, EAGAIN for a body that changes faster than it is fetched, EMSGSIZE for one of more than `maxBody`; with EINVAL for what is no
+   * URI, ENOTFOUND for a name without a resolver, ECANCELED when the client is closed, and with the signal's reason.
    */
   async request(method: Method, uri: string, call: CoapCall = {}): Promise<CoapResponse> {
     call.signal?.throwIfAborted()

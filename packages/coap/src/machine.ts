@@ -46,7 +46,7 @@ export type CoapOutput =
   | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
   /** The peer has the request, and has not answered it yet. */
   | { readonly kind: 'acknowledged'; readonly exchange: number }
-  /** ETIMEDOUT, ECONNRESET (it answered with a reset), ENOBUFS. The exchange is over. */
+  /** ETIMEDOUT, ECONNRESET (it answered with a reset), EPROTO (with a critical option that we do not know), ENOBUFS. The exchange is over. */
   | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
   /** Undefined when it arrived; otherwise as of `failed`. */
   | { readonly kind: 'notified'; readonly observer: number; readonly code: string | undefined }
@@ -328,7 +328,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     }
     if (code !== CODE.EMPTY) {
       if (exchange === undefined || tokenOf(message) !== exchange.number) return void dropped.token++
-      if (unacceptable(message) !== undefined) return void dropped.option++
+      if (unacceptable(message) !== undefined) return this.#refuse(exchange, now)
       return this.#answered(exchange, message, peer, now)
     }
     this.#transmission.drop(outgoing, now)
@@ -344,13 +344,21 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     const exchange = this.#exchanges.get(tokenOf(message))
     const ours = exchange !== undefined && (exchange.peer === undefined || exchange.peer === peer)
     if (!ours || unacceptable(message) !== undefined) {
-      this.statistics.dropped[ours ? 'option' : 'token']++
       // RFC 7252 §4.2, RFC 7641 §3.6: so that nobody goes on to tell us what we do not want to hear.
-      return this.#reject(message.id, peer)
+      this.#reject(message.id, peer)
+      if (ours) this.#refuse(exchange, now)
+      else this.statistics.dropped.token++
+      return
     }
     const received = this.#remember(message, peer, false, now)
     if (received.confirmable) acknowledge(this.#transmission, received)
     this.#answered(exchange, message, peer, now)
+  }
+
+  /** RFC 7252 §5.4.1: it was answered, by what is not to be understood, and will not be in another way. One of a group says nothing of the others. */
+  #refuse(exchange: Exchange, now: Instant): void {
+    this.statistics.dropped.option++
+    if (exchange.peer !== undefined) this.#fail(exchange, 'EPROTO', now)
   }
 
   #answered(exchange: Exchange, message: Message, { endpoint }: Peer, now: Instant): void {

@@ -26,8 +26,8 @@ export function keyOf(message: Message, { address, port }: Endpoint, way: 'up' |
     key += ` ${number}:`
     for (let i = at; i < at + length; i++) key += String.fromCharCode(u8[i]!)
   }
-  // RFC 8132 §2.1: what is fetched is said by the body too.
-  if (way === 'down' && message.code === CODE.FETCH) key += ` ${message.payload.join()}`
+  // RFC 8132 §2.1: what is fetched is said by the body too, where it came in one piece; otherwise it is not said again (RFC 7959 §2.7).
+  if (way === 'down' && message.code === CODE.FETCH && message.payload.length > 0 && !message.find(OPTION.BLOCK1)) key += ` ${message.payload.join()}`
   return key
 }
 

@@ -267,14 +267,18 @@ test('RFC 7252 §5.3.2: tokens are held against who was asked', () => {
   assert.equal(say(), ['response 7: 1'])
 })
 
-test('RFC 7252 §5.4.1: a response with a critical option that is unknown is rejected', () => {
+test('RFC 7252 §5.4.1: a response with a critical option that is unknown is rejected, and is the end of it', () => {
   const { machine, ask, say, hear } = begin()
   ask()
   say()
   hear(TYPE.ACK, 0, { ...CONTENT, options: [[9, '']] })
+  assert.equal(say(), ['failed 7 EPROTO'])
+  ask()
+  say()
   hear(TYPE.CON, 5, { ...CONTENT, options: [[9, '']] })
-  assert.equal(say(), ['RST 0.00 Empty 0x0005'])
+  assert.equal(say(), ['RST 0.00 Empty 0x0005', 'failed 7 EPROTO'])
   assert.is(machine.statistics.dropped.option, 2)
+  assert.is(machine.kept.exchanges, 0)
 })
 
 test('RFC 7252 §4.5: a request is told once, and its duplicates are answered as it was', () => {
