@@ -402,6 +402,37 @@ export const stories = [
       server.close()`,
   },
   {
+    name: 'a CoAP client',
+    entry: `export { CoapClient } from '@favonius/coap/client'`,
+    budget: 10_240,
+    forbidden: [
+      ...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**',
+      'packages/coap/src/{server,answers,notifier,observers,router,transfers,links,echo,group,groups,show,options}.ts',
+    ],
+    program: `
+      import { system } from '@favonius/clock'
+      import { CoapClient, CoapServer } from '@favonius/coap'
+      import { nodeDatagrams } from '@favonius/node'
+      const server = await CoapServer.open(nodeDatagrams(), system, { address: '127.0.0.1', port: 0 })
+      let state = 0
+      const observed = server.resource('/obs', { observable: true, get: () => String(state) })
+      server.resource('/large', { post: ({ payload }) => payload.slice().reverse() })
+      const client = new CoapClient(nodeDatagrams(), system)
+      const at = 'coap://127.0.0.1:' + server.local.port
+      const body = Uint8Array.from({ length: 5000 }, (_, i) => i)
+      const { ok, payload } = await client.post(at + '/large', body)
+      if (!ok || payload.length !== 5000 || payload.some((byte, i) => byte !== body[4999 - i])) throw new Error(payload.length + ' bytes came back, or not those')
+      const heard = []
+      for await (const { text } of client.observe(at + '/obs')) {
+        if (heard.push(text) === 3) break
+        state++
+        observed.changed()
+      }
+      if (heard.join() !== '0,1,2') throw new Error('told ' + heard)
+      client.close()
+      server.close()`,
+  },
+  {
     name: 'datagrams of the kernel',
     entry: `export { nodeDatagrams } from '@favonius/node'`,
     budget: 3_500,

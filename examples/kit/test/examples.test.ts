@@ -59,6 +59,14 @@ test('names are resolved, by an alias too', async () => {
   assert.match(stdout, /none.zephyrproject.org AAAA: ENOTFOUND\n6 questions were sent, 0 answered from the cache/)
 })
 
+test('CoAP: every resource of the sample, over a stack and over the kernel', async () => {
+  const [server, client] = await Promise.all([run('coap-server'), run('coap-client', '--drop', '5%')])
+  assert.equal([server.code, client.code], [0, 0], server.stderr + client.stderr + client.stdout)
+  for (const said of ['GET /test: 2.05', 'PUT /test: 2.04', 'POST /test: 2.01', 'DELETE /test: 2.02']) assert.ok(server.stdout.includes(said))
+  assert.match(client.stdout, /the links: 2\.05 \/test \/seg1[^]*those of core1: 2\.05 <\/core1>;title="core1 Link";rt="core1"\n[^]*GET \/large: 2\.05 128 bytes[^]*GET \/large-update: 2\.05 500 bytes/)
+  assert.is(client.stdout.match(/Counter: \d+/g)!.length, 3)
+})
+
 test('a host and its service are found on the link', async () => {
   const { code, stdout, stderr } = await run('mdns-responder')
   assert.is(code, 0, stderr)

@@ -1,0 +1,113 @@
+/** The machine with a loop: a socket under it, and the two roles above it, either or both. */
+
+import type { DatagramNet, DatagramOptions, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
+import { failure } from '@favonius/inet'
+import { CoapMachine, type CoapInput, type CoapOutput } from './machine.ts'
+import type { Settings } from './settings.ts'
+
+/** What a role hears of. */
+export type Told = Exclude<CoapOutput, { readonly kind: 'send' }>
+
+/** One UDP port that speaks CoAP. */
+export class CoapEndpoint {
+  readonly env: Env
+  readonly settings: Settings
+  readonly machine: CoapMachine
+  /** What a client hears of: its exchanges. */
+  client: ((told: Told) => void) | undefined
+  /** What a server hears of: requests, and what becomes of notifications. */
+  server: ((told: Told) => void) | undefined
+  readonly #net: DatagramNet
+  readonly #timer: Timer
+  #opening: Promise<void> | undefined
+  #socket: DatagramSocket | undefined
+  #draining = false
+  #closed = false
+
+  /** Without `Answers` it serves nothing. */
+  constructor(net: DatagramNet, env: Env, settings: Settings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
+    this.#net = net
+    this.env = env
+    this.settings = settings
+    this.machine = new CoapMachine(env.random, settings, answers)
+    this.#timer = env.clock.timer((now) => {
+      this.machine.tick(now)
+      this.#drain()
+    })
+  }
+
+  /** It may be used; otherwise wait for `open`. */
+  get ready(): boolean {
+    return this.#socket !== undefined
+  }
+
+  /** Opens its socket, once. Rejects as `DatagramNet.open` does, and with EBADF when it was closed. */
+  async open(local: Partial<Endpoint> = {}): Promise<void> {
+    if (this.#closed) throw failure('EBADF', 'this end of CoAP was closed: make another')
+    this.#opening ??= (async () => {
+      const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
+      const socket = await opening.catch((error: Error) => {
+        this.#opening = undefined
+        throw error
+      })
+      this.env.wake()
+      if (this.#closed) {
+        socket.close()
+        throw failure('ECANCELED', 'this end of CoAP was closed')
+      }
+      this.#socket = socket
+    })()
+    return this.#opening
+  }
+
+  #receive(data: Uint8Array, from: Endpoint, multicast: boolean): void {
+    this.handle({ kind: 'received', data, from, multicast })
+  }
+
+  handle(input: CoapInput): void {
+    this.machine.handle(input, this.env.clock.now())
+    this.#drain()
+  }
+
+  #drain(): void {
+    // Whoever is told may call `handle`: what comes of that is polled by the loop that told it.
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      for (let out = this.machine.poll(); out !== undefined; out = this.machine.poll()) this.#do(out)
+    } finally {
+      this.#draining = false
+    }
+    const due = this.#closed ? undefined : this.machine.deadline()
+    if (due === undefined) this.#timer.cancel()
+    else if (due !== this.#timer.due) this.#timer.schedule(due)
+  }
+
+  #do(out: CoapOutput): void {
+    switch (out.kind) {
+      // What is not sent for want of room is counted below, and sent again if it is confirmable.
+      case 'send': return void this.#socket?.send(out.data, out.to)
+      case 'request':
+      case 'notified': return this.server?.(out)
+      default: this.client?.(out)
+    }
+  }
+
+  /** @internal A further socket whose datagrams it hears; groups have them (`groups.ts`). */
+  also(local: Partial<Endpoint>, options: DatagramOptions): Promise<DatagramSocket> {
+    return this.#net.open(local, { receive: (data, from) => this.#receive(data, from, true) }, options)
+  }
+
+  /** @internal */
+  get socket(): DatagramSocket | undefined {
+    return this.#socket
+  }
+
+  /** Nothing is sent or heard any more. Harmless when repeated. */
+  close(): void {
+    this.#closed = true
+    this.#timer.cancel()
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+}
