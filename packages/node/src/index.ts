@@ -6,4 +6,4 @@
 
 export { nodeDatagrams } from './datagrams.ts'
 export { nodeStreams, type NodeStreamOptions } from './streams.ts'
-export type { NodeTls } from './tls.ts'
+export type { NodeTls, Pem } from './identity.ts'

@@ -4,7 +4,8 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
 import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
 import { plain } from './addresses.ts'
-import { secureClient, secureServer, type NodeTls } from './tls.ts'
+import type { NodeTls } from './identity.ts'
+import { secureClient, secureServer } from './tls.ts'
 
 /** Bytes that may wait in Node until `write` takes no more. */
 const SEND_QUEUE = 65_536

@@ -3,20 +3,12 @@
 import type { Socket } from 'node:net'
 import { connect, createServer, type ConnectionOptions, type TlsOptions, type TLSSocket } from 'node:tls'
 import type { Endpoint } from '@favonius/contract'
-
-/**
- * Of the options of node:tls those that say who is who. For listeners `cert` and `key` are needed; for connections `ca`, unless the peer's certificate is
- * signed by one that Node knows, and `servername`, unless it is made out to the peer's address. `requestCert` with `ca` asks clients for certificates, which
- * they give by `cert` and `key`. Who shares no protocol of `ALPNProtocols` is refused.
- */
-export type NodeTls =
-  & Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'ciphers' | 'minVersion' | 'maxVersion' | 'rejectUnauthorized' | 'servername' | 'checkServerIdentity' | 'session'>
-  & Pick<TlsOptions, 'ALPNProtocols' | 'requestCert' | 'handshakeTimeout' | 'SNICallback'>
+import type { NodeTls } from './identity.ts'
 
 /** TLS over a connection that is being made; 'secureConnect' says that it is there. */
 export function secureClient(plain: Socket, to: Endpoint, tls: NodeTls): TLSSocket {
   // `host` is whom the certificate must name, where no `servername` is given.
-  const socket = connect({ ...tls, socket: plain, host: to.address, allowHalfOpen: true } as ConnectionOptions)
+  const socket = connect({ ...tls, socket: plain, host: to.address, allowHalfOpen: true } as object as ConnectionOptions)
   // It says the same by the TLS socket.
   plain.on('error', () => {})
   return socket
@@ -27,7 +19,7 @@ export function secureServer(tls: NodeTls, accept: (socket: TLSSocket, plain: So
   /** By the remote endpoint, which is all that a TLS socket tells of what it stands on. */
   const connections = new Map<string, Socket>()
   const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
-  const server = createServer({ ...tls, allowHalfOpen: true } as TlsOptions, (socket) => accept(socket, connections.get(keyOf(socket))!))
+  const server = createServer({ ...tls, allowHalfOpen: true } as object as TlsOptions, (socket) => accept(socket, connections.get(keyOf(socket))!))
   return (plain) => {
     const key = keyOf(plain)
     connections.set(key, plain)

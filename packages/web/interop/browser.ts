@@ -20,7 +20,8 @@ export async function openBrowser(): Promise<Browser> {
     '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank',
   ], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const gone = once(browser, 'exit')
+  // Its other processes hold the pipe too, and write to the profile until they end.
+  const gone = once(browser, 'close')
   const debugging = await new Promise<string>((resolve, reject) => {
     let said = ''
     browser.stderr.on('data', (data) => {
@@ -38,7 +39,7 @@ export async function openBrowser(): Promise<Browser> {
     async close() {
       browser.kill()
       await gone
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+      rmSync(profile, { recursive: true, force: true, maxRetries: 20 })
     },
   }
 }

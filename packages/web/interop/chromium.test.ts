@@ -35,7 +35,7 @@ const stackOn = (device: string, address: string): string => `
   import { tcp } from '@favonius/tcp'
   import { udp } from '@favonius/udp'
   import { broadcastDevice, connectWebSocket } from '@favonius/web'
-  import { serveStack } from '@favonius/web/worker'
+  import { serveStack, sharedPort } from '@favonius/web/worker'
   const stack = compose(system, ethernet(), ipv4(), udp(), tcp(), sockets())
   const attach = async (device, address) => {
     const iface = stack.netif.add(device)
@@ -55,10 +55,10 @@ const echo = `${stackOn("broadcastDevice(system, 'segment')", '192.0.2.1/24')}
 
 /** The worker of the other: a stack with two links, pings on demand, and sockets for its page. */
 const worker = `${stackOn("broadcastDevice(system, 'segment')", '192.0.2.2/24')}
-  addEventListener('message', async ({ data: { url, port } }) => {
+  addEventListener('message', async ({ data: { url, port, memory } }) => {
     await up
     await attach(connectWebSocket(system, url), '198.51.100.2/24')
-    serveStack(port, { streams: stack.sockets, datagrams: stack.sockets })
+    serveStack(sharedPort(port, memory, 0), { streams: stack.sockets, datagrams: stack.sockets })
     const pings = []
     for (const host of ['192.0.2.1', '198.51.100.1']) pings.push((await stack.ipv4.ping(host, { count: 3, interval: 20 })).received)
     postMessage(pings)
@@ -68,17 +68,18 @@ const worker = `${stackOn("broadcastDevice(system, 'segment')", '192.0.2.2/24')}
 const page = `
   import { system } from '@favonius/clock'
   import { connect } from '@favonius/sockets/web'
-  import { stackOver } from '@favonius/web/worker'
+  import { sharedMemory, sharedPort, stackOver } from '@favonius/web/worker'
   const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
   const { streams, datagrams, ...remote } = stackOver(await begin())
 
   async function begin() {
     const { port1, port2 } = new MessageChannel()
+    const memory = sharedMemory()
     const worker = new Worker('/worker.js')
     const pinged = new Promise((resolve) => { worker.onmessage = resolve })
-    worker.postMessage({ url: new URLSearchParams(location.search).get('ws'), port: port2 }, [port2])
-    globalThis.pings = (await pinged).data
-    return port1
+    worker.postMessage({ url: new URLSearchParams(location.search).get('ws'), port: port2, memory }, [port2])
+    globalThis.began = (memory ? 'shared memory' : 'a port') + ', pings ' + (await pinged).data
+    return sharedPort(port1, memory, 1)
   }
   const byUdp = async (address) => {
     let heard
@@ -102,7 +103,7 @@ const page = `
     return new Uint8Array(await new Blob(parts).arrayBuffer())
   }
   async function run() {
-    const lines = ['pings ' + globalThis.pings]
+    const lines = [globalThis.began]
     const megabyte = Uint8Array.from({ length: 1_000_000 }, (_, i) => i * 31 ^ i >> 8)
     for (const host of ['192.0.2.1', '198.51.100.1']) {
       lines.push(await byUdp(host))
@@ -120,8 +121,11 @@ const bundle = async (contents: string): Promise<string> => (await build({
   bundle: true, write: false, format: 'esm', platform: 'browser', target: 'es2022', conditions: ['@favonius/source'], logLevel: 'silent',
 })).outputFiles[0]!.text
 
+/** What a page must be served with so that it may share memory: it is isolated from others (HTML §7.1.3, §7.1.4). */
+const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } as const
+
 /** Serves the pages and their scripts; `ready` and `report` resolve with what is posted there. */
-async function serve() {
+async function serve(headers: Readonly<Record<string, string>>) {
   const posted: Record<string, (said: string) => void> = {}
   const waits = (path: string): Promise<string> => new Promise((resolve) => { posted[path] = resolve })
   const [ready, report] = [waits('/ready'), waits('/report')]
@@ -129,6 +133,7 @@ async function serve() {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://here')
     const script = scripts[pathname]
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     if (request.method === 'POST') {
       void text(request).then((said) => {
         response.end()
@@ -149,8 +154,8 @@ async function serve() {
 }
 
 if (peer('chromium', { command: 'chromium', package: 'chromium' })) {
-  test('a page meets another tab over BroadcastChannel, and Node over WebSocket, by a stack in its worker', async () => {
-    const pages = await serve()
+  for (const [link, headers] of [['a port', {}], ['shared memory', ISOLATED]] as const) test(`by a stack in its worker, behind ${link}, a page meets another tab over BroadcastChannel, and Node over WebSocket`, async () => {
+    const pages = await serve(headers)
     const stack = compose(system, netbufIn(new Arena(), { debug: true }), ethernet(), ipv4(), udp(), tcp({ timeWaitDelay: 0 }), sockets())
     const listener = await listenWebSocket(system, { port: 0 }, (device) => {
       const tab = stack.netif.add(device)
@@ -168,7 +173,7 @@ if (peer('chromium', { command: 'chromium', package: 'chromium' })) {
       await browser.tab(`${pages.origin}/page?ws=${encodeURIComponent(listener.url)}`)
       const late = new Promise<string>((resolve) => { setTimeout(resolve, 40_000, 'no report came').unref() })
       assert.equal((await Promise.race([pages.report, late])).split('\n'), [
-        'pings 3,3', 'datagram to 192.0.2.1', '1000000 bytes by TCP', 'datagram to 198.51.100.1', '1000000 bytes by TCP', 'HTTP/1.1 200 OK', 'you asked for /hello',
+        `${link}, pings 3,3`, 'datagram to 192.0.2.1', '1000000 bytes by TCP', 'datagram to 198.51.100.1', '1000000 bytes by TCP', 'HTTP/1.1 200 OK', 'you asked for /hello',
       ])
     } finally {
       await browser.close()
