@@ -4,11 +4,11 @@ import type { Endpoint } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import * as CODE from './codes.ts'
 import * as OPTION from './numbers.ts'
-import { blockValue, mostWith, readBlock, sizeWithin, type Block } from './blocks.ts'
+import { blockValue, readBlock, sizeWithin, type Block } from './blocks.ts'
 import { join, Pieces, wholeOf, type Payload } from './body.ts'
 import { CoapResponse } from './response.ts'
 import type { Settings } from './settings.ts'
-import { type Draft, type Option, type OptionValue } from './wire.ts'
+import { fourBytes, type Draft, type Option, type OptionValue } from './wire.ts'
 
 /** What a request may say beyond its method and URI. */
 export interface CoapCall {
@@ -105,12 +105,10 @@ export class Ask {
     const pieces = new Pieces(payload === undefined ? this.#call.payload as AsyncIterable<Uint8Array> : [payload])
     let size = sizeWithin(Math.min(this.#settings.blockSize, this.#call.blockSize ?? Infinity))
     // RFC 9175 §3.3: blocks of this body are not mixed with those of another one.
-    const number = this.#client.number()
-    const tag = Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)
+    const tag = fourBytes(this.#client.number())
     try {
       for (let offset = 0; ;) {
         const { bytes, more } = await pieces.peek(size)
-        if (offset + bytes.length > mostWith(size)) throw failure('EMSGSIZE', `a body of more than ${mostWith(size)} bytes does not go in blocks of ${size}`)
         const options: Option[] = [...this.#options, [OPTION.REQUEST_TAG, tag], [OPTION.BLOCK1, blockValue(offset, more, size)]]
         if (offset === 0 && payload !== undefined) options.push([OPTION.SIZE1, payload.length])
         // What is said of the answer is said with the last block, which it answers.
@@ -146,7 +144,7 @@ export class Ask {
         for await (const piece of this.#rest(first, true)) {
           pieces.push(piece)
           length += piece.length
-          if (length > this.#settings.maxBody) throw failure('EMSGSIZE', `the body has more than ${this.#settings.maxBody} bytes: raise maxBody, or ask with { stream: true }`)
+          if (length > this.#settings.maxBody) throw failure('EMSGSIZE', `more than ${this.#settings.maxBody} bytes: raise maxBody, or ask with { stream: true }`)
         }
         return new CoapResponse(first.message, first.from, join(pieces))
       } catch (error) {
@@ -172,14 +170,14 @@ export class Ask {
     const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.#to.address} port ${this.#to.port}: ${why}`)
     if (offset !== size) throw bad(`a block of ${offset} bytes that says ${size}`)
     while (block.more) {
-      if (offset >= mostWith(size)) throw failure('EMSGSIZE', `a body of more than ${mostWith(size)} bytes does not come in blocks of ${size}`)
       const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
       const next = readBlock(response.message, OPTION.BLOCK2)
-      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset) throw bad(`block ${offset / size} was answered ${response.status}`)
-      if (response.etag?.join() !== etag) throw bad('the body has changed while it was fetched: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
-      if (next.more && response.payload.length !== next.size) throw bad('a block that is not full is not the last')
+      const { length } = response.payload
+      // One that is not full is the last.
+      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset || (next.more && length !== next.size)) throw bad(`block ${offset / size} was answered ${response.status}, ${length} bytes`)
+      if (response.etag?.join() !== etag) throw bad('the body has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
       block = next
-      offset += response.payload.length
+      offset += length
       size = Math.min(size, next.size)
       yield response.payload
     }

@@ -1,5 +1,6 @@
 /** The block options: RFC 7959 §2.2. */
 
+import { failure } from '@favonius/inet'
 import type { Message } from './wire.ts'
 
 /** A part of a body. */
@@ -25,13 +26,11 @@ export function readBlock(message: Message, number: number): Block | 'malformed'
   return { offset: (value >>> 4) * size, size, more: (value & 8) !== 0 }
 }
 
-/** The option's value. `offset` is a multiple of `size`, which is a power of two from 16 to 1024. */
+/** The option's value. `offset` is a multiple of `size`, which is a power of two from 16 to 1024. Throws EMSGSIZE for what is too far for blocks of that size. */
 export function blockValue(offset: number, more: boolean, size: number): number {
-  return Math.min(offset / size, MAX_NUMBER) * 16 + (more ? 8 : 0) + (27 - Math.clz32(size))
+  if (offset / size > MAX_NUMBER) throw failure('EMSGSIZE', `blocks of ${size} bytes do not reach ${offset}`)
+  return offset / size * 16 + (more ? 8 : 0) + (27 - Math.clz32(size))
 }
-
-/** Bytes that so large a block carries at most. */
-export const mostWith = (size: number): number => (MAX_NUMBER + 1) * size
 
 /** The largest size of a block that is no more than `bytes`, 16 at least. */
 export const sizeWithin = (bytes: number): number => Math.max(16, Math.min(MAX_BLOCK, 1 << (31 - Math.clz32(bytes))))

@@ -36,7 +36,7 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered with a reset: nothing speaks CoAP there, or it does not know what was asked', EPROTO: 'answered with a critical option that is not known', ENOBUFS: 'has too many requests waiting: raise maxWaiting or maxPeers, or ask later',
+  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered by a reset', EPROTO: 'answered what cannot be understood', ENOBUFS: 'has too many waiting: raise maxWaiting',
 }
 
 /** Asks CoAP servers, over any datagrams. */
@@ -93,12 +93,8 @@ export class CoapClient {
    * URI, ENOTFOUND for a name without a resolver, ECANCELED when the client is closed, and with the signal's reason.
    */
   async request(method: Method, uri: string, call: CoapCall = {}): Promise<CoapResponse> {
-    call.signal?.throwIfAborted()
-    const target = this.#parsed(uri)
-    const code = codeOf(method)
-    const to = target.to ?? await this.#found(target, call.signal)
-    if (!this.#endpoint.ready) await this.#endpoint.open(this.#options.local)
-    return new Ask(this, to, code, optionsOf(target.options, call), call, this.#settings).whole()
+    const { to, options } = await this.find(uri, call.signal)
+    return new Ask(this, to, codeOf(method), optionsOf(options, call), call, this.#settings).whole()
   }
 
   /**
@@ -143,10 +139,9 @@ export class CoapClient {
 
   /** @internal Whom a URI asks, and for what; the socket is open then. */
   async find(uri: string, signal: AbortSignal | undefined): Promise<{ readonly to: Endpoint; readonly options: readonly Option[] }> {
-    signal?.throwIfAborted()
     const target = this.#parsed(uri)
     const to = target.to ?? await this.#found(target, signal)
-    if (!this.#endpoint.ready) await this.#endpoint.open(this.#options.local)
+    await this.#endpoint.open(this.#options.local)
     signal?.throwIfAborted()
     return { to, options: target.options }
   }
@@ -154,7 +149,7 @@ export class CoapClient {
   /** @internal Begins an exchange that stays until it is forgotten, or for a time; or asks again under its number. */
   keep(number: number, waiting: Waiting, to: Endpoint, draft: Draft, confirmable: boolean, window?: number): void {
     this.#waiting.set(number, waiting)
-    this.#endpoint.handle({ kind: 'request', exchange: number, to, draft, confirmable, keep: true, ...(window === undefined ? {} : { window }) })
+    this.#endpoint.handle({ kind: 'request', exchange: number, to, draft, confirmable, keep: true, window })
   }
 
   /** @internal */
@@ -180,11 +175,12 @@ export class CoapClient {
     const done: Deferred<CoapResponse> = deferred(this.#env)
     this.#waiting.set(number, {
       response: (message, from) => done.resolve(new CoapResponse(message, from)),
-      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not heard: the client was closed'}`)),
-      ...(acknowledgment ? { acknowledged: () => {
+      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not waited for'}`)),
+      acknowledged: () => {
+        if (!acknowledgment) return
         this.forget(number)
         done.resolve(new CoapResponse(new Message(), to))
-      } } : {}),
+      },
     })
     begin(number)
     if (signal === undefined) return done.promise
@@ -217,7 +213,7 @@ export class CoapClient {
     let target = this.#targets.get(uri)
     if (target === undefined) {
       target = parseUri(uri)
-      if (target.scheme !== 'coap') throw failure('EINVAL', `${uri} is not for a client of datagrams: coap:// is`)
+      if (target.scheme !== 'coap') throw failure('EINVAL', `${uri}: a client of datagrams asks coap://`)
       if (this.#targets.size >= URIS) this.#targets.clear()
       this.#targets.set(uri, target)
     }
@@ -226,9 +222,9 @@ export class CoapClient {
 
   async #found({ host, port }: Target, signal: AbortSignal | undefined): Promise<Endpoint> {
     const { resolver } = this.#options
-    if (resolver === undefined) throw failure('ENOTFOUND', `${host} is a name, and the client has no resolver: give it { resolver }, a DnsClient for one`)
-    const [first] = await resolver.lookup(host, { signal })
+    if (resolver === undefined) throw failure('ENOTFOUND', `${host} is a name: give the client { resolver }, a DnsClient for one`)
+    const [found] = await resolver.lookup(host, { signal })
     this.#env.wake()
-    return { address: first!.address, port }
+    return { ...found!, port }
   }
 }

@@ -36,14 +36,9 @@ export class CoapEndpoint {
     })
   }
 
-  /** It may be used; otherwise wait for `open`. */
-  get ready(): boolean {
-    return this.#socket !== undefined
-  }
-
   /** Opens its socket, once. Rejects as `DatagramNet.open` does, and with EBADF when it was closed. */
   async open(local: Partial<Endpoint> = {}): Promise<void> {
-    if (this.#closed) throw failure('EBADF', 'this end of CoAP was closed: make another')
+    if (this.#closed) throw failure('EBADF', 'the endpoint is closed')
     this.#opening ??= (async () => {
       const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
       const socket = await opening.catch((error: Error) => {
@@ -53,7 +48,7 @@ export class CoapEndpoint {
       this.env.wake()
       if (this.#closed) {
         socket.close()
-        throw failure('ECANCELED', 'this end of CoAP was closed')
+        throw failure('ECANCELED', 'the endpoint is closed')
       }
       this.#socket = socket
     })()

@@ -16,9 +16,9 @@ export class Jobs<T extends Job> {
   readonly #heap: T[] = []
   #order = 0
 
-  /** When the first is due. */
-  get due(): Instant | undefined {
-    return this.#heap[0]?.due
+  /** When the first is due; Infinity when none is. */
+  get due(): Instant {
+    return this.#heap[0]?.due ?? Infinity
   }
 
   /** Whatever was due before is forgotten. */

@@ -15,7 +15,7 @@ import { Job } from './jobs.ts'
 import type { Peer } from './peers.ts'
 import type { Settings } from './settings.ts'
 import { Outgoing, Transmission } from './transmission.ts'
-import { emit, HEADER, Message, type Draft } from './wire.ts'
+import { emit, fourBytes, HEADER, Message, type Draft } from './wire.ts'
 
 /** What happens to an endpoint. */
 export type CoapInput =
@@ -26,7 +26,7 @@ export type CoapInput =
    * further responses (RFC 7641), until `cancel`, and may be given again to ask again under the same token. To a group only with `window`: for so many
    * milliseconds responses are taken, from anybody, and then `failed` follows with ETIMEDOUT.
    */
-  | { readonly kind: 'request'; readonly exchange: number; readonly to: Endpoint; readonly draft: Draft; readonly confirmable: boolean; readonly keep?: boolean; readonly window?: number }
+  | { readonly kind: 'request'; readonly exchange: number; readonly to: Endpoint; readonly draft: Draft; readonly confirmable: boolean; readonly keep?: boolean; readonly window?: number | undefined }
   /** Asks whether the peer is there, by an empty message (RFC 7252 §4.3); `acknowledged` or `failed` follows. */
   | { readonly kind: 'ping'; readonly exchange: number; readonly to: Endpoint }
   /** Nobody waits for it any more: nothing follows. */
@@ -153,9 +153,9 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   readonly #transmission: Transmission
   readonly #answers: ServerHalf | undefined
   readonly #exchanges = new Map<number, Exchange>()
-  /** What was received, confirmable and not, in the order in which it is forgotten; and how many of each are forgotten already. */
-  readonly #remembered: readonly [Received[], Received[]] = [[], []]
-  readonly #forgotten: [number, number] = [0, 0]
+  /** What was received, in order; so many of them are forgotten already. */
+  readonly #remembered: Received[] = []
+  #forgotten = 0
   readonly #message = new Message()
   #polled = 0
 
@@ -169,7 +169,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     switch (input.kind) {
       case 'received': return this.#receive(input.data, input.from, input.multicast, now)
       case 'request': return this.#request(input, now)
-      case 'ping': return this.#ping(input.exchange, input.to, now)
+      case 'ping': return this.#ask(input.exchange, input.to, empty(TYPE.CON, 0), true, false, undefined, now)
       case 'cancel': return this.#end(this.#exchanges.get(input.exchange), now)
       default: this.#answers?.handle(input, now)
     }
@@ -185,7 +185,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
         case 'received': this.#answers!.late(job)
       }
     }
-    for (const kind of [0, 1] as const) while ((this.#oldest(kind)?.expires ?? Infinity) <= now) this.#forget(kind)
+    while (this.#expires <= now) this.#forget()
   }
 
   poll(): CoapOutput | undefined {
@@ -196,8 +196,13 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   }
 
   deadline(): Instant | undefined {
-    const due = Math.min(this.#transmission.jobs.due ?? Infinity, this.#oldest(0)?.expires ?? Infinity, this.#oldest(1)?.expires ?? Infinity)
+    const due = Math.min(this.#transmission.jobs.due, this.#expires)
     return due === Infinity ? undefined : due
+  }
+
+  /** When the oldest message is forgotten. */
+  get #expires(): Instant {
+    return this.#remembered[this.#forgotten]?.expires ?? Infinity
   }
 
   get statistics(): CoapStatistics {
@@ -211,18 +216,13 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
 
   /** How much it keeps now: exchanges that are not over, messages remembered, peers. */
   get kept(): { readonly exchanges: number; readonly messages: number; readonly peers: number } {
-    return { exchanges: this.#exchanges.size, messages: this.#count(0) + this.#count(1), peers: this.#transmission.peers.size }
+    return { exchanges: this.#exchanges.size, messages: this.#remembered.length - this.#forgotten, peers: this.#transmission.peers.size }
   }
 
   // ---- asking ----
 
   #request({ exchange: number, to, draft, confirmable, keep = false, window }: CoapInput & { kind: 'request' }, now: Instant): void {
-    const token = Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)
-    this.#ask(number, to, emit(confirmable ? TYPE.CON : TYPE.NON, 0, token, draft), confirmable, keep, window, now)
-  }
-
-  #ping(number: number, to: Endpoint, now: Instant): void {
-    this.#ask(number, to, empty(TYPE.CON, 0), true, false, undefined, now)
+    this.#ask(number, to, emit(confirmable ? TYPE.CON : TYPE.NON, 0, fourBytes(number), draft), confirmable, keep, window, now)
   }
 
   #ask(number: number, to: Endpoint, data: Uint8Array, confirmable: boolean, keep: boolean, window: number | undefined, now: Instant): void {
@@ -373,36 +373,27 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
 
   // ---- remembering ----
 
-  #count(kind: 0 | 1): number {
-    return this.#remembered[kind].length - this.#forgotten[kind]
-  }
-
-  #oldest(kind: 0 | 1): Received | undefined {
-    return this.#remembered[kind][this.#forgotten[kind]]
-  }
-
+  /** RFC 7252 §4.4: for EXCHANGE_LIFETIME no id is used twice, by whatever kind of message; so all are forgotten in the order in which they came. */
   #remember(message: Message, peer: Peer, multicast: boolean, now: Instant): Received {
-    const { times: { exchangeLifetime, nonLifetime }, settings } = this.#transmission
-    const kind = message.type === TYPE.CON ? 0 : 1
-    const received = new Received(peer, message, multicast, now + (kind === 0 ? exchangeLifetime : nonLifetime))
+    const { times, settings } = this.#transmission
+    const received = new Received(peer, message, multicast, now + times.exchangeLifetime)
     peer.received.set(message.id, received)
-    this.#remembered[kind].push(received)
-    if (this.#count(0) + this.#count(1) > settings.maxRemembered) {
+    if (this.#remembered.push(received) - this.#forgotten > settings.maxRemembered) {
       this.statistics.forgotten++
-      this.#forget((this.#oldest(0)?.expires ?? Infinity) - exchangeLifetime <= (this.#oldest(1)?.expires ?? Infinity) - nonLifetime ? 0 : 1)
+      this.#forget()
     }
     return received
   }
 
-  /** The oldest of a kind. */
-  #forget(kind: 0 | 1): void {
-    const list = this.#remembered[kind]
-    const first = this.#oldest(kind)!
+  /** The oldest. */
+  #forget(): void {
+    const list = this.#remembered
+    const first = list[this.#forgotten]!
     const { received } = first.peer
     if (received.get(first.id) === first) received.delete(first.id)
-    if (++this.#forgotten[kind] * 2 < list.length) return
-    list.splice(0, this.#forgotten[kind])
-    this.#forgotten[kind] = 0
+    if (++this.#forgotten * 2 < list.length) return
+    list.splice(0, this.#forgotten)
+    this.#forgotten = 0
   }
 }
 

@@ -112,7 +112,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
       this.#last = undefined
       this.#stop()
       if (response.ok) this.#tell(response, true)
-      else this.#end(Object.assign(failure('EPROTO', `${from.address} port ${from.port} refuses to be observed: ${response.status} ${response.text}`), { response }))
+      else this.#end(Object.assign(failure('EPROTO', `${from.address} port ${from.port}: ${response.status} ${response.text}`), { response }))
       return
     }
     if (this.#last !== undefined && !isNewer(this.#last, this.#at, observe, now)) return

@@ -1,7 +1,6 @@
 /** Who is spoken to: ids of messages, what is outstanding, and what was received. RFC 7252 §4.4 to §4.7. */
 
 import type { Endpoint, Instant, Random } from '@favonius/contract'
-import { parseAddress } from '@favonius/inet'
 import { Job } from './jobs.ts'
 import type { Received } from './machine.ts'
 import type { Outgoing } from './transmission.ts'
@@ -12,7 +11,6 @@ const PIECE = 4096
 export class Peer extends Job {
   readonly kind = 'peer'
   readonly endpoint: Endpoint
-  readonly key: string
   /** Interactions that count for NSTART (RFC 7252 §4.7). */
   outstanding = 0
   /** Messages that wait until fewer are outstanding. */
@@ -22,19 +20,17 @@ export class Peer extends Job {
   /** By id: what was received, so that it is known when it comes again. */
   readonly received = new Map<number, Received>()
   /** Something was sent to it, or came from it. */
-  used: Instant
+  used: Instant = 0
   /** Exchanges that are open with it. */
   open = 0
   #id: number
   /** When each piece of the ids was last used. */
   readonly #pieces: Instant[] = []
 
-  constructor(endpoint: Endpoint, key: string, firstId: number, now: Instant) {
+  constructor(endpoint: Endpoint, firstId: number) {
     super()
     this.endpoint = endpoint
-    this.key = key
     this.#id = firstId
-    this.used = now
   }
 
   get busy(): boolean {
@@ -55,58 +51,40 @@ export class Peer extends Job {
   }
 }
 
-/** `[address]:port`, the same for every way to write the address. */
-function keyOf({ address, port }: Endpoint): string {
-  const percent = address.indexOf('%')
-  return `${parseAddress(percent < 0 ? address : address.slice(0, percent)) ?? address}${percent < 0 ? '' : address.slice(percent)} ${port}`
-}
+/** Milliseconds within which a peer need not be told to be the one that was used last. */
+const MOMENT = 1000
 
 export class Peers {
   readonly #limit: number
-  readonly #byKey = new Map<string, Peer>()
-  /** The objects that the seam has for them, so that their text is read once. */
-  #known = new Map<Endpoint, Peer>()
+  /** Those used last at the end, give or take a moment. */
+  readonly #all = new Map<string, Peer>()
 
   constructor(limit: number) {
     this.#limit = limit
   }
 
   get size(): number {
-    return this.#byKey.size
+    return this.#all.size
   }
 
-  /** The peer at `endpoint`; undefined when there is no room for one more. its ids begin at random. */
-  at(endpoint: Endpoint, random: Random, now: Instant): Peer | undefined {
-    const known = this.#known.get(endpoint)
-    if (known !== undefined) {
-      known.used = now
-      return known
+  /** The peer at `endpoint`; undefined when there is no room for one more. Its ids begin at random. */
+  at({ address, port }: Endpoint, random: Random, now: Instant): Peer | undefined {
+    // Seams, and URIs that were read, have one text for an address.
+    const key = `${address} ${port}`
+    let peer = this.#all.get(key)
+    if (peer !== undefined && now - peer.used < MOMENT) return peer
+    if (peer === undefined && this.#all.size >= this.#limit) {
+      for (const [idle, { busy }] of this.#all) {
+        if (busy) continue
+        this.#all.delete(idle)
+        break
+      }
+      if (this.#all.size >= this.#limit) return undefined
     }
-    const key = keyOf(endpoint)
-    let peer = this.#byKey.get(key)
-    if (peer === undefined) {
-      if (this.#byKey.size >= this.#limit && !this.#makeRoom()) return undefined
-      peer = new Peer({ address: endpoint.address, port: endpoint.port }, key, random.uint32() & 0xffff, now)
-      this.#byKey.set(key, peer)
-    }
+    this.#all.delete(key)
+    peer ??= new Peer({ address, port }, random.uint32() & 0xffff)
     peer.used = now
-    if (this.#known.size >= 2 * this.#limit) this.#known = new Map()
-    this.#known.set(endpoint, peer)
+    this.#all.set(key, peer)
     return peer
-  }
-
-  /** Forgets the peer that was not used for the longest, of some that were made first. */
-  #makeRoom(): boolean {
-    let oldest: Peer | undefined
-    let looked = 0
-    for (const peer of this.#byKey.values()) {
-      if (!peer.busy && (oldest === undefined || peer.used < oldest.used)) oldest = peer
-      if (++looked >= 64 && oldest !== undefined) break
-    }
-    if (oldest === undefined) return false
-    this.#byKey.delete(oldest.key)
-    this.#known = new Map()
-    oldest.received.clear()
-    return true
   }
 }

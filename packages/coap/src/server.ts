@@ -286,7 +286,8 @@ export class CoapServer {
       if (request.code !== CODE.GET && request.code !== CODE.FETCH) return this.#reply(received, request, refusal(CODE.REQUEST_ENTITY_INCOMPLETE))
       this.#run(received, request, handler, NONE)
     }
-    if (flow === undefined) return anew()
+    // Some say again what they fetch, and some do not (RFC 7959 §2.7); what is said must be the same.
+    if (flow === undefined || (request.payload.length > 0 && request.payload.join() !== flow.asked.join())) return anew()
     this.#after(flow.read(block.offset, block.size), (part) => {
       if (part === undefined) return anew()
       if (part.bytes.length === 0) return this.#reply(received, request, refusal(CODE.BAD_REQUEST, 'behind the end'))
@@ -323,7 +324,7 @@ export class CoapServer {
     // RFC 7959 §2.4: by it whoever fetches knows that all blocks are of one body.
     tag ??= whole === undefined ? this.#env.random.fill(new Uint8Array(4)) : hashOf(whole)
     all.push([OPTION.ETAG, tag])
-    const flow = new Outflow(done, all, whole ?? payload as AsyncIterable<Uint8Array>)
+    const flow = new Outflow(done, all, whole ?? payload as AsyncIterable<Uint8Array>, message.payload)
     return this.#after(flow.read(offset, size), (part) => {
       if (part!.bytes.length === 0 && offset > 0) return { code: CODE.BAD_REQUEST }
       if (part!.more) this.#transfers.keep(keyOf(message, request.from, 'down'), flow)

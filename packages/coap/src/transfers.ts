@@ -5,7 +5,6 @@ import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
 import type { Block } from './blocks.ts'
 import { join, Pieces, type Payload } from './body.ts'
-import * as CODE from './codes.ts'
 import { isNoCacheKey } from './definitions.ts'
 import * as OPTION from './numbers.ts'
 import type { CoapReply } from './request.ts'
@@ -26,8 +25,6 @@ export function keyOf(message: Message, { address, port }: Endpoint, way: 'up' |
     key += ` ${number}:`
     for (let i = at; i < at + length; i++) key += String.fromCharCode(u8[i]!)
   }
-  // RFC 8132 §2.1: what is fetched is said by the body too, where it came in one piece; otherwise it is not said again (RFC 7959 §2.7).
-  if (way === 'down' && message.code === CODE.FETCH && message.payload.length > 0 && !message.find(OPTION.BLOCK1)) key += ` ${message.payload.join()}`
   return key
 }
 
@@ -121,14 +118,17 @@ export class Outflow {
   readonly code: number
   /** Of every block. */
   readonly options: readonly Option[]
+  /** What was asked with: with FETCH it says what is fetched (RFC 8132 §2.1). */
+  readonly asked: Uint8Array
   readonly #bytes: Uint8Array | undefined
   readonly #pieces: Pieces | undefined
   /** Where what `#pieces` has begins. */
   #at = 0
 
-  constructor(code: number, options: readonly Option[], body: Exclude<Payload, string>) {
+  constructor(code: number, options: readonly Option[], body: Exclude<Payload, string>, asked: Uint8Array) {
     this.code = code
     this.options = options
+    this.asked = asked
     if (body instanceof Uint8Array) this.#bytes = body
     else this.#pieces = new Pieces(body)
   }

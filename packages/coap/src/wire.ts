@@ -72,14 +72,9 @@ export class Message {
       }
       let delta = byte >> 4
       let length = byte & 15
-      if (delta > 12) {
-        if (delta === 15) return 'an option delta of 15'
-        delta = delta === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
-      }
-      if (length > 12) {
-        if (length === 15) return 'an option length of 15'
-        length = length === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
-      }
+      if (delta === 15 || length === 15) return 'an option delta or length of 15'
+      if (delta > 12) delta = delta === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
+      if (length > 12) length = length === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
       number += delta
       at += length
       // Negated, for what was read past the end is not a number.
@@ -212,6 +207,9 @@ export interface Draft {
 /** Bytes of an unsigned number (RFC 7252 §3.2). */
 export const uintLength = (value: number): number => (value === 0 ? 0 : value < 0x100 ? 1 : value < 0x1_0000 ? 2 : value < 0x100_0000 ? 3 : 4)
 
+/** A number below 2³², as a token or a tag. */
+export const fourBytes = (number: number): Uint8Array => Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)
+
 /** Writes messages. What does not fit is lost, and noticed at the end. */
 export class Writer {
   u8: Uint8Array = NOTHING
@@ -238,7 +236,7 @@ export class Writer {
 
   #head(number: number, length: number): void {
     const delta = number - this.#last
-    if (delta < 0) throw failure('EINVAL', `option ${number} stands behind option ${this.#last}: write them in order of their numbers`)
+    if (delta < 0) throw failure('EINVAL', `option ${number} behind option ${this.#last}: write them in order`)
     this.#last = number
     const { u8 } = this
     let at = this.at
@@ -266,9 +264,21 @@ export class Writer {
   }
 
   text(number: number, value: string): this {
-    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return this.bytes(number, encoder.encode(value))
+    const { u8, at } = this
+    const last = this.#last
     this.#head(number, value.length)
-    for (let i = 0; i < value.length; i++) this.u8[this.at++] = value.charCodeAt(i)
+    let end = this.at
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) {
+        // Not ASCII: again, in bytes.
+        this.at = at
+        this.#last = last
+        return this.bytes(number, encoder.encode(value))
+      }
+      u8[end++] = code
+    }
+    this.at = end
     return this
   }
 
@@ -282,7 +292,7 @@ export class Writer {
       this.u8[this.at++] = 0xff
       this.#put(payload)
     }
-    if (this.at > this.u8.length) throw failure('EMSGSIZE', `the message has ${this.at} bytes, and there is room for ${this.u8.length}`)
+    if (this.at > this.u8.length) throw failure('EMSGSIZE', `${this.at} bytes, and room for ${this.u8.length}`)
     return this.at
   }
 

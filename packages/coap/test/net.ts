@@ -1,6 +1,6 @@
 /** Datagrams between two ends in virtual time, and an adversary between them. */
 
-import { system, virtual, type VirtualEnv } from '@favonius/clock'
+import { virtual, type VirtualEnv } from '@favonius/clock'
 import type { DatagramNet, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapClient, type CoapClientOptions } from '../src/client.ts'
@@ -111,6 +111,3 @@ export async function between(
   env.advance(1000)
   if (env.armed > 0) throw new Error(`${env.armed} timers are armed after both ends were closed`)
 }
-
-/** Real time, for what has no virtual one. */
-export const real = system

@@ -89,7 +89,7 @@ const MALFORMED = [
   ['49010001 010203040506070809', 'a token of more than 8 bytes'], ['4f010001', 'a token of more than 8 bytes'],
   ['44010001 010203', 'a token that runs past the end'],
   ['40010001 ff', 'a payload of no bytes'], ['40010001 b174 ff', 'a payload of no bytes'],
-  ['40010001 f0', 'an option delta of 15'], ['40010001 f1 00', 'an option delta of 15'], ['40010001 0f 00', 'an option length of 15'],
+  ['40010001 f0', 'an option delta or length of 15'], ['40010001 f1 00', 'an option delta or length of 15'], ['40010001 0f 00', 'an option delta or length of 15'],
   ['40010001 b5 74657374', 'an option that runs past the end'], ['40010001 d0', 'an option that runs past the end'], ['40010001 e000', 'an option that runs past the end'],
   ['40010001 0d', 'an option that runs past the end'], ['40010001 0e00', 'an option that runs past the end'],
   ['40010001 e0ffff', 'an option that runs past the end'],

@@ -15,6 +15,16 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array): string
 }
 
+/** For `coap` alone, which reads hosts by it. */
+interface URL {
+  readonly hostname: string
+}
+
+// oxlint-disable-next-line no-var -- a `var` merges with theirs, where a `const` is in its way
+declare var URL: {
+  new(url: string, base?: string | URL): URL
+}
+
 interface AbortSignal {
   readonly aborted: boolean
   readonly reason: unknown
