@@ -1,4 +1,5 @@
-export { airHelp, airOption, readOptions, type LinkOptions } from './options.ts'
+export { readOptions, type LinkOptions } from './options.ts'
+export { openRadio, radioHelp, radioOf, radioOptions, type RadioChoice, type Radios } from './radios.ts'
 export { ECHO_PORT, openHosts, serveEcho, serveEchoStreams, type Host, type Hosts } from './host.ts'
 export { untilInterrupted } from './end.ts'
 export { line } from './line.ts'
