@@ -93,6 +93,19 @@ test('radios between two programs: over UDP, over TCP, and one as the mote of th
   }))
 })
 
+test('the border router leads to the last node of a row, and the sniffer hears what is on the air', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'favonius-examples-'))
+  const pcap = join(folder, 'air.pcapng')
+  const [router, sniffer] = await Promise.all([run('border-router'), run('sniffer', '--pcap', pcap)])
+  assert.equal([router.code, sniffer.code], [0, 0], router.stderr + sniffer.stderr)
+  for (const node of [2, 3, 4]) assert.match(router.stdout, new RegExp(`2001:db8:b::${node} +56 +2 +[12] `))
+  assert.match(router.stdout, /The router passed \d+ packets on/)
+  assert.match(sniffer.stdout, /> everyone, seq \d+, length 41: 6LoWPAN, IPHC :: > ff02::/)
+  assert.match(sniffer.stdout, /acknowledgment \(2003\)[^]*6LoWPAN, frag size 248/)
+  assert.is([...packets(readFileSync(pcap))].length, Number(/^(\d+) frames$/m.exec(sniffer.stdout)![1]))
+  rmSync(folder, { recursive: true })
+})
+
 test('names are resolved, by an alias too', async () => {
   const { code, stdout, stderr } = await run('dns-resolve')
   assert.is(code, 0, stderr)
