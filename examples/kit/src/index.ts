@@ -1,5 +1,6 @@
 export { serveSample, type Sample } from './coap.ts'
-export { airHelp, airOption, readOptions, type LinkOptions } from './options.ts'
+export { readOptions, type LinkOptions } from './options.ts'
+export { openRadio, radioHelp, radioOf, radioOptions, type RadioChoice, type Radios } from './radios.ts'
 export { ECHO_PORT, openHosts, serveEcho, serveEchoStreams, type Host, type Hosts } from './host.ts'
 export { netHelp, netOptions, openNets, type NetOptions, type Nets, type Place } from './nets.ts'
 export { untilInterrupted } from './end.ts'

@@ -1,7 +1,8 @@
 /** Each example on its embedded default, as a newcomer runs it: it ends by itself, and says what it should. */
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +18,33 @@ const run = (name: string, ...args: string[]): Promise<{ code: number; stdout: s
     resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
   })
   child.stdin?.end()
+})
+
+/** Starts one that runs on; resolves when it has printed something that matches. `stop` is a SIGTERM, and resolves with its exit code and all that it has printed. */
+function start(pattern: RegExp, name: string, ...args: string[]): Promise<{ stop(): Promise<{ code: number | null; stdout: string }> }> {
+  const main = fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@favonius/source', main, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let stdout = ''
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const stop = async () => {
+    child.kill('SIGTERM')
+    return { code: await ended, stdout }
+  }
+  return new Promise((resolve, reject) => {
+    child.stdout.on('data', (data) => {
+      stdout += String(data)
+      if (pattern.test(stdout)) resolve({ stop })
+    })
+    void ended.then(() => reject(new Error(`${name} has ended: ${stdout}`)))
+  })
+}
+
+/** A port of this machine that nobody has. */
+const freePort = (): Promise<string> => new Promise((resolve) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resolve(String(port)))
+  })
 })
 
 test('all of them at once, each with its own end', async () => {
@@ -50,6 +78,32 @@ test('three of them over the air, where there is IPv6 alone', async () => {
   assert.is(server.stdout.match(/got back: hello$/gm)!.length, 1)
   assert.is(server.stdout.match(/got back: hello, by a stream$/gm)!.length, 1)
   for (const protocol of ['UDP', 'TCP']) assert.is(client.stdout.match(new RegExp(`by ${protocol}: 3 of 3 came back whole`, 'g'))!.length, 1)
+})
+
+test('radios between two programs: over UDP, over TCP, and one as the mote of the other', async () => {
+  await Promise.all(([['--zep', '[::1]:'], ['--upipe', '127.0.0.1:'], ['--slip-radio', 'localhost:']] as const).map(async ([radio, host]) => {
+    const port = await freePort()
+    const server = await start(/a radio, with who comes to/, 'echo-server', radio, port)
+    const ping = await run('ping', radio, `${host}${port}`, '--count', '5', '--interval', '0.3', '--size', '8')
+    const { code, stdout } = await server.stop()
+    assert.equal([ping.code, code], [0, 0], `${radio}: ${ping.stderr}${ping.stdout}${stdout}`)
+    // In real time, and where a peer is the carrier both look for their addresses at once: the first requests may be too early.
+    assert.match(ping.stdout, /PING 2001:db8::1: 8 data bytes[^]*5 sent, [12345] received/)
+    assert.match(stdout, /waiting for datagrams and connections at 2001:db8::1, port 4242/)
+  }))
+})
+
+test('the border router leads to the last node of a row, and the sniffer hears what is on the air', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'favonius-examples-'))
+  const pcap = join(folder, 'air.pcapng')
+  const [router, sniffer] = await Promise.all([run('border-router'), run('sniffer', '--pcap', pcap)])
+  assert.equal([router.code, sniffer.code], [0, 0], router.stderr + sniffer.stderr)
+  for (const node of [2, 3, 4]) assert.match(router.stdout, new RegExp(`2001:db8:b::${node} +56 +2 +[12] `))
+  assert.match(router.stdout, /The router passed \d+ packets on/)
+  assert.match(sniffer.stdout, /> everyone, seq \d+, length 41: 6LoWPAN, IPHC :: > ff02::/)
+  assert.match(sniffer.stdout, /acknowledgment \(2003\)[^]*6LoWPAN, frag size 248/)
+  assert.is([...packets(readFileSync(pcap))].length, Number(/^(\d+) frames$/m.exec(sniffer.stdout)![1]))
+  rmSync(folder, { recursive: true })
 })
 
 test('names are resolved, by an alias too', async () => {
@@ -95,8 +149,12 @@ test('dual stack: one socket serves both families, and two share a port', async 
 })
 
 test('a command line that is wrong ends with 2 and says what is right', async () => {
-  const [drop, option] = await Promise.all([run('ping', '--drop', '200%'), run('echo-client', '--nonsense')])
-  assert.equal([drop.code, option.code], [2, 2])
+  const [drop, option, place, two] = await Promise.all([
+    run('ping', '--drop', '200%'), run('echo-client', '--nonsense'), run('ping', '--upipe', 'here'), run('ping', '--air', '--zep', '17754'),
+  ])
+  assert.equal([drop.code, option.code, place.code, two.code], [2, 2, 2, 2])
+  assert.match(place.stderr, /--upipe here: give HOST:PORT to go there, or PORT to wait there[^]*usage:/)
+  assert.match(two.stderr, /--air and --zep: give one of them[^]*usage:/)
   assert.match(drop.stderr, /--drop 200%: give a share from 0 to 1[^]*usage:/)
   assert.match(option.stderr, /nonsense[^]*usage:/)
 })

@@ -36,7 +36,7 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered by a reset', EPROTO: 'answered what cannot be understood', ENOBUFS: 'has too many waiting: raise maxWaiting',
+  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered by a reset', EPROTO: 'was not understood', ENOBUFS: 'has too many waiting: raise maxWaiting',
 }
 
 /** Asks CoAP servers, over any datagrams. */

@@ -23,6 +23,7 @@ interface URL {
 // oxlint-disable-next-line no-var -- a `var` merges with theirs, where a `const` is in its way
 declare var URL: {
   new(url: string, base?: string | URL): URL
+  canParse(url: string, base?: string | URL): boolean
 }
 
 interface AbortSignal {
