@@ -175,7 +175,7 @@ export class CoapClient {
     const done: Deferred<CoapResponse> = deferred(this.#env)
     this.#waiting.set(number, {
       response: (message, from) => done.resolve(new CoapResponse(message, from)),
-      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not waited for'}`)),
+      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not awaited'}`)),
       acknowledged: () => {
         if (!acknowledgment) return
         this.forget(number)

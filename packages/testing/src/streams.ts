@@ -235,12 +235,14 @@ export function streamConformance(name: string, make: () => Promise<StreamWorld>
     const { near, far } = ends
     far.stream!.pause()
     near.fill()
-    await world.settle()
-    const stopped = near.taken
+    // Until no more is taken: how long that lasts is for the machine to say. Probes of a window that is shut may bring a byte or two.
+    let stopped = 0
+    for (let rounds = 0; near.taken - stopped >= 16; rounds++) {
+      assert.ok(rounds < 100, `${near.taken - stopped} bytes more were taken each time`)
+      stopped = near.taken
+      await world.settle()
+    }
     assert.ok(stopped < total, 'everything was taken, and nothing delivered')
-    await world.settle()
-    // Probes of a window that is shut may bring a byte or two.
-    assert.ok(near.taken - stopped < 16, `${near.taken - stopped} bytes more were taken`)
     assert.is(far.size, 0)
     far.stream!.resume()
     await world.until(() => far.events.includes('ended'))
