@@ -2,7 +2,7 @@
  * A queue of messages in shared memory, with one writer and one reader, each in a thread of its own. A message is a head of text and a body of bytes:
  *
  * ```text
- *   | head's length, 4 | body's length, 4 | head | body |
+ *   | head's length, 4 | body's length, 4 | head | body | up to 3, so that the next begins at a whole word |
  * ```
  *
  * Who finds it empty or full goes on when the other rings: `write` and `read` say when to. How a bell is rung is not known here.
@@ -26,20 +26,27 @@ export interface RingMessage {
   readonly body: Uint8Array
 }
 
+/** Where in the memory, as an array of words, a count of bytes stands. */
+const word = (at: number): number => (at & SIZE - 1) >>> 2
+
+const lengthOf = (head: number, body: number): number => LENGTHS + Math.ceil((head + body) / 4) * 4
+
 export class Ring {
   readonly #state: Int32Array
   readonly #bytes: Uint8Array
+  readonly #words: Int32Array
 
   constructor(memory: SharedArrayBuffer, offset: number) {
     this.#state = new Int32Array(memory, offset, STATE / 4)
     this.#bytes = new Uint8Array(memory, offset + STATE, SIZE)
+    this.#words = new Int32Array(memory, offset + STATE, SIZE / 4)
   }
 
   // ---- the writer's ----
 
   /** Writes a message whole. False when there is no room: `hasMadeRoom` is true over there as soon as there is some. */
   write(head: Uint8Array, body: Uint8Array): boolean {
-    const length = LENGTHS + head.length + body.length
+    const length = lengthOf(head.length, body.length)
     if (length > SIZE) throw failure('EMSGSIZE', `a message of ${length} bytes is more than a ring holds (${SIZE})`)
     if (this.#room() < length) {
       Atomics.store(this.#state, FULL, 1)
@@ -48,8 +55,8 @@ export class Ring {
       Atomics.store(this.#state, FULL, 0)
     }
     const written = this.#state[WRITTEN]!
-    const lengths = new Uint8Array(Uint32Array.of(head.length, body.length).buffer)
-    this.#put(lengths, written)
+    this.#words[word(written)] = head.length
+    this.#words[word(written + 4)] = body.length
     this.#put(head, written + LENGTHS)
     this.#put(body, written + LENGTHS + head.length)
     Atomics.store(this.#state, WRITTEN, written + length | 0)
@@ -79,8 +86,9 @@ export class Ring {
     const read = this.#state[READ]!
     const waits = Atomics.load(this.#state, WRITTEN) - read >>> 0
     if (waits === 0) return undefined
-    const [head, body] = new Uint32Array(this.#take(read, LENGTHS).buffer) as unknown as [number, number]
-    const length = LENGTHS + head + body
+    const head = this.#words[word(read)]! >>> 0
+    const body = this.#words[word(read + 4)]! >>> 0
+    const length = lengthOf(head, body)
     if (waits > SIZE || length > waits) {
       Atomics.store(this.#state, READ, read + waits | 0)
       return 'broken'
@@ -103,12 +111,12 @@ export class Ring {
     return Atomics.exchange(this.#state, FULL, 0) === 1
   }
 
-  #take(at: number, length: number): Uint8Array<ArrayBuffer> {
+  #take(at: number, length: number): Uint8Array {
     const begin = at & SIZE - 1
+    if (begin + length <= SIZE) return this.#bytes.slice(begin, begin + length)
     const taken = new Uint8Array(length)
-    const first = this.#bytes.subarray(begin, begin + length)
-    taken.set(first)
-    taken.set(this.#bytes.subarray(0, length - first.length), first.length)
+    taken.set(this.#bytes.subarray(begin))
+    taken.set(this.#bytes.subarray(0, begin + length - SIZE), SIZE - begin)
     return taken
   }
 }

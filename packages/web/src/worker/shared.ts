@@ -38,6 +38,11 @@ class SharedPort implements Port {
   /** What found no room. */
   readonly #waiting: { readonly head: Uint8Array; readonly body: Uint8Array }[] = []
   #hear: (event: { readonly data: unknown }) => void = () => {}
+  /** What is said in one go rings once, at its end: a bell costs more than a message does. */
+  #soon = false
+  /** Something was written that the other side was not rung for, or room was made that it waits for. */
+  #wrote = false
+  #rings = false
 
   constructor(port: Port, out: Ring, into: Ring) {
     this.#port = port
@@ -61,14 +66,27 @@ class SharedPort implements Port {
   }
 
   #flush(): void {
-    let wrote = false
     for (let next = this.#waiting[0]; next !== undefined && this.#out.write(next.head, next.body); next = this.#waiting[0]) {
       this.#waiting.shift()
-      wrote = true
+      this.#wrote = true
     }
-    if (wrote && this.#out.wakesReader()) this.#port.postMessage(BELL)
+    this.#ringSoon()
   }
 
+  #ringSoon(): void {
+    if (this.#soon) return
+    this.#soon = true
+    queueMicrotask(() => this.#ring())
+  }
+
+  #ring(): void {
+    this.#soon = false
+    const rings = this.#rings || (this.#wrote && this.#out.wakesReader())
+    this.#rings = this.#wrote = false
+    if (rings) this.#port.postMessage(BELL)
+  }
+
+  /** Hands on what has come. */
   #drain(most: number): void {
     for (let left = most; ;) {
       const message = this.#in.read()
@@ -76,11 +94,15 @@ class SharedPort implements Port {
         if (this.#in.sleep()) return
         continue
       }
-      if (this.#in.hasMadeRoom()) this.#port.postMessage(BELL)
+      if (this.#in.hasMadeRoom()) {
+        this.#rings = true
+        this.#ringSoon()
+      }
       const head = message === 'broken' ? '' : decoder.decode(message.head)
       this.#hear({ data: message === 'broken' ? undefined : read(head, message.body) })
       left -= head.length + (message === 'broken' ? 0 : message.body.length)
       if (most === Infinity || (left > 0 && BULK.test(head))) continue
+      // There may be more, for a turn of its own.
       return this.#port.postMessage(AGAIN)
     }
   }
