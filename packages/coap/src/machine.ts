@@ -32,7 +32,7 @@ export type CoapInput =
   /** Nobody waits for it any more: nothing follows. */
   | { readonly kind: 'cancel'; readonly exchange: number }
   /** Answers a request; without a draft it is acknowledged alone (RFC 7967 §2). */
-  | { readonly kind: 'respond'; readonly request: Received; readonly draft: Draft | undefined }
+  | { readonly kind: 'respond'; readonly request: Asked; readonly draft: Draft | undefined }
   /** Sends a response that nobody asked for just now (RFC 7641 §4.2). Of a confirmable one, `notified` follows; one that is under way is overtaken. */
   | { readonly kind: 'notify'; readonly observer: number; readonly to: Endpoint; readonly token: Uint8Array; readonly draft: Draft; readonly confirmable: boolean }
   /** The observer is gone: nothing is sent to it any more. */
@@ -42,7 +42,7 @@ export type CoapInput =
 export type CoapOutput =
   | { readonly kind: 'send'; readonly data: Uint8Array; readonly to: Endpoint }
   /** `message` is borrowed until the next datagram is handled. */
-  | { readonly kind: 'request'; readonly request: Received; readonly message: Message }
+  | { readonly kind: 'request'; readonly request: Asked; readonly message: Message }
   | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
   /** The peer has the request, and has not answered it yet. */
   | { readonly kind: 'acknowledged'; readonly exchange: number }
@@ -50,6 +50,16 @@ export type CoapOutput =
   | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
   /** Undefined when it arrived; otherwise as of `failed`. */
   | { readonly kind: 'notified'; readonly observer: number; readonly code: string | undefined }
+
+/** A request to be answered, by whatever carries it. */
+export interface Asked {
+  readonly from: Endpoint
+  readonly token: Uint8Array
+  readonly confirmable: boolean
+  readonly multicast: boolean
+  /** It was: answers that follow are none. */
+  readonly answered: boolean
+}
 
 /** Why messages were dropped. */
 export type Drop =
@@ -98,7 +108,7 @@ export class Exchange extends Job {
 }
 
 /** A message that came: a request to be answered, or a response. */
-export class Received extends Job {
+export class Received extends Job implements Asked {
   readonly kind = 'received'
   readonly peer: Peer
   readonly id: number
