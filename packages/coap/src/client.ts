@@ -36,7 +36,7 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered by a reset', EPROTO: 'answered what cannot be understood', ENOBUFS: 'has too many waiting: raise maxWaiting',
+  ETIMEDOUT: 'no answer', ECONNRESET: 'a reset', EPROTO: 'an answer that is not understood', ENOBUFS: 'too many wait: raise maxWaiting',
 }
 
 /** Asks CoAP servers, over any datagrams. */
@@ -175,7 +175,7 @@ export class CoapClient {
     const done: Deferred<CoapResponse> = deferred(this.#env)
     this.#waiting.set(number, {
       response: (message, from) => done.resolve(new CoapResponse(message, from)),
-      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not waited for'}`)),
+      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port}: ${SAID[code] ?? code}`)),
       acknowledged: () => {
         if (!acknowledgment) return
         this.forget(number)

@@ -100,8 +100,16 @@ export class CoapEndpoint implements Carrier {
 
   #do(out: CoapOutput): void {
     switch (out.kind) {
-      // What is not sent for want of room is counted below, and sent again if it is confirmable.
-      case 'send': return void this.#socket?.send(out.data, out.to)
+      case 'send': {
+        try {
+          // What is not sent for want of room is counted below, and sent again if it is confirmable.
+          this.#socket?.send(out.data, out.to)
+        } catch (error) {
+          // It is too large, or the address none of this socket's.
+          this.machine.handle({ kind: 'unsent', to: out.to, code: (error as { code: string }).code }, this.env.clock.now())
+        }
+        return
+      }
       case 'request':
       case 'notified': return this.server?.(out)
       default: this.client?.(out)

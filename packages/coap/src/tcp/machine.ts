@@ -5,11 +5,11 @@ import { unacceptable } from '../definitions.ts'
 import { Job, Jobs } from '../jobs.ts'
 import type { Asked, CoapInput, CoapOutput, CoapStatistics } from '../machine.ts'
 import type { Settings } from '../settings.ts'
-import { fourBytes, Message } from '../wire.ts'
+import { fourBytes, Message, type Draft } from '../wire.ts'
 import { BASE_SIZE, BLOCK_WISE_TRANSFER, Deframer, emitFrame, MAX_MESSAGE_SIZE, SIGNAL } from './wire.ts'
 
 /** What happens to a connection: what came, or what either role wants, as of `CoapMachine`. */
-export type ConnectionInput = Exclude<CoapInput, { readonly kind: 'received' }> | { readonly kind: 'bytes'; readonly data: Uint8Array } | { readonly kind: 'closed' }
+export type ConnectionInput = Exclude<CoapInput, { readonly kind: 'received' | 'unsent' | 'forget' }> | { readonly kind: 'bytes'; readonly data: Uint8Array } | { readonly kind: 'closed' }
 
 export type ConnectionOutput = Exclude<CoapOutput, { readonly kind: 'send' }>
   | { readonly kind: 'write'; readonly data: Uint8Array }
@@ -64,18 +64,21 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
         const exchange = this.#exchanges.get(input.exchange) ?? new Exchange(input.exchange, input.keep ?? false)
         this.#exchanges.set(input.exchange, exchange)
         this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
-        return this.#write(fourBytes(input.exchange), input.draft)
+        // RFC 8323 §5.3.1: more is not taken.
+        if (!this.#write(fourBytes(input.exchange), input.draft)) this.#fail(input.exchange, 'EMSGSIZE')
+        return
       }
       case 'ping': {
         const exchange = new Exchange(input.exchange, false)
         this.#exchanges.set(input.exchange, exchange)
         this.#pings.add(input.exchange)
         this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
-        return this.#write(fourBytes(input.exchange), { code: SIGNAL.PING })
+        return void this.#write(fourBytes(input.exchange), { code: SIGNAL.PING })
       }
       case 'cancel': return this.#end(input.exchange)
       case 'respond': {
-        if (!input.request.answered && input.draft !== undefined) this.#write(input.request.token, input.draft)
+        const { request, draft } = input
+        if (!request.answered && draft !== undefined && !this.#write(request.token, draft)) this.#write(request.token, { code: 0xa0 })
         ;(input.request as { answered: boolean }).answered = true
         return
       }
@@ -118,9 +121,16 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     else if (input.kind === 'notify') this.#out.push({ kind: 'notified', observer: input.observer, code: 'ECONNRESET' })
   }
 
-  #write(token: Uint8Array, draft: Parameters<typeof emitFrame>[1]): void {
+  /** False when it is more than the peer takes: then it is not sent. */
+  #write(token: Uint8Array, draft: Draft): boolean {
+    const data = emitFrame(token, draft)
+    if (data.length > Math.max(this.#most, BASE_SIZE)) {
+      this.#statistics.dropped.unsent++
+      return false
+    }
     this.#statistics.sent++
-    this.#out.push({ kind: 'write', data: emitFrame(token, draft) })
+    this.#out.push({ kind: 'write', data })
+    return true
   }
 
   #end(number: number): void {
@@ -193,7 +203,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
         this.#most = message.uint(MAX_MESSAGE_SIZE) ?? (this.#most || BASE_SIZE)
         return
       }
-      case SIGNAL.PING: return this.#write(message.token, { code: SIGNAL.PONG })
+      case SIGNAL.PING: return void this.#write(message.token, { code: SIGNAL.PONG })
       case SIGNAL.PONG: {
         for (const number of this.#pings) {
           if (fourBytes(number).join() !== message.token.join()) continue
