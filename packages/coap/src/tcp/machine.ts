@@ -206,9 +206,10 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
       case SIGNAL.PING: return void this.#write(message.token, { code: SIGNAL.PONG })
       case SIGNAL.PONG: {
         for (const number of this.#pings) {
-          if (fourBytes(number).join() !== message.token.join()) continue
+          // libcoap 4.3.1 has no token in it: then it answers the first.
+          if (message.tokenLength > 0 && fourBytes(number).join() !== message.token.join()) continue
           this.#end(number)
-          this.#out.push({ kind: 'acknowledged', exchange: number })
+          return void this.#out.push({ kind: 'acknowledged', exchange: number })
         }
         return
       }
