@@ -10,13 +10,14 @@ import { sleep, system } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv6 } from '@favonius/ipv6'
 import { mld } from '@favonius/ipv6/mld'
-import { nodeDatagrams } from '@favonius/node'
+import { nodeDatagrams, nodeStreams } from '@favonius/node'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
 import { codeOf, inWorld, makeNamespace, peer, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import { ALL_COAP_NODES, askGroup, coap, CODE, CoapClient, CoapServer, FORMAT, OPTION, parseLinks, type CoapServerOptions } from '../src/index.ts'
+import { CoapStreams } from '../src/tcp/index.ts'
 
 const test = suite('CoAP: libcoap', { timeout: 120_000 })
 const CLIENT = 'coap-client-notls'
@@ -220,6 +221,53 @@ if (there) {
     server.resource('/lock', { fresh: 60, put: ({ message }) => ({ code: CODE.CHANGED, payload: `open ${message.bytes(OPTION.ECHO)!.length}` }) })
     assert.is(await ask('-m', 'put', '-e', 'x', `${at}/lock`), 'open 12')
   }))
+}
+
+// ---- TCP (RFC 8323) ----
+
+if (there) {
+  test('over TCP: our client', () => withServer([], async (at, _, port) => {
+    const client = new CoapClient(new CoapStreams(nodeStreams(), system), system)
+    const over = at.replace('coap:', 'coap+tcp:')
+    assert.match((await client.get(`${over}/`)).text, /This is a test server made with libcoap/)
+    const body = MIB.subarray(0, 100_000)
+    assert.ok((await client.put(`${over}/example_data`, body, { contentFormat: FORMAT.OCTETS })).ok)
+    same((await client.get(`${over}/example_data`)).payload, body)
+    assert.is((await client.get(`${over}/async?1`)).text, 'done')
+    assert.ok(await client.ping(over) < 10_000)
+    let heard = 0
+    for await (const { ok } of client.observe(`${over}/time`)) if (ok && ++heard === 3) break
+    assert.is(heard, 3)
+    assert.ok(port > 0)
+    client.close()
+  }))
+
+  test("over TCP: libcoap's client", async () => {
+    const streams = new CoapStreams(nodeStreams(), system)
+    const server = new CoapServer(streams, system)
+    await streams.listen({ address: '::1', port: 0 })
+    const at = `coap+tcp://[::1]:${server.local.port}`
+    try {
+      let got: Uint8Array = new Uint8Array(0)
+      let state = 0
+      server.resource('/large', { put: ({ payload }) => { got = payload.slice() }, get: () => got })
+      const observed = server.resource('/obs', { observable: true, get: () => `<${state}>` })
+      const body = MIB.subarray(0, 100_000)
+      writeFileSync(file('tcp'), body)
+      await ask('-m', 'put', '-f', file('tcp'), `${at}/large`)
+      same(got, body)
+      await ask('-o', file('tcp-down'), `${at}/large`)
+      same(readFileSync(file('tcp-down')), body)
+      const watching = ask('-s', '2', `${at}/obs`)
+      for (state = 1; state < 4; state++) {
+        await sleep(system, 500)
+        observed.changed()
+      }
+      assert.match(await watching, /<1>[^]*<2>[^]*<3>/)
+    } finally {
+      server.close()
+    }
+  })
 }
 
 // ---- a group, on a link of our own stack ----

@@ -45,7 +45,8 @@ export class Answers {
     else acknowledge(this.#transmission, request)
   }
 
-  #respond({ request, draft }: AnswerInput & { kind: 'respond' }, now: Instant): void {
+  #respond({ request: asked, draft }: AnswerInput & { kind: 'respond' }, now: Instant): void {
+    const request = asked as Received
     if (request.answered) return
     request.answered = true
     const transmission = this.#transmission

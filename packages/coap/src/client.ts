@@ -5,7 +5,7 @@ import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
 import { Ask, codeOf, optionsOf, type CoapCall, type Method } from './ask.ts'
 import type { Payload } from './body.ts'
-import { CoapEndpoint, type Told } from './endpoint.ts'
+import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 import type { CoapStatistics } from './machine.ts'
 import { Observation } from './observation.ts'
 import { CoapResponse } from './response.ts'
@@ -36,23 +36,23 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'did not answer', ECONNRESET: 'answered by a reset', EPROTO: 'was not understood', ENOBUFS: 'has too many waiting: raise maxWaiting',
+  ETIMEDOUT: 'no answer', ECONNRESET: 'a reset', EPROTO: 'an answer that is not understood', ENOBUFS: 'too many wait: raise maxWaiting',
 }
 
 /** Asks CoAP servers, over any datagrams. */
 export class CoapClient {
-  readonly #endpoint: CoapEndpoint
+  readonly #endpoint: Carrier
   readonly #env: Env
   readonly #settings: Settings
   readonly #options: CoapClientOptions
   readonly #waiting = new Map<number, Waiting>()
   readonly #targets = new Map<string, Target>()
 
-  constructor(net: DatagramNet | CoapEndpoint, env: Env, options: CoapClientOptions = {}) {
+  constructor(net: DatagramNet | Carrier, env: Env, options: CoapClientOptions = {}) {
     this.#env = env
     this.#settings = { ...defaults, ...options }
     this.#options = options
-    this.#endpoint = net instanceof CoapEndpoint ? net : new CoapEndpoint(net, env, this.#settings)
+    this.#endpoint = 'handle' in net ? net : new CoapEndpoint(net, env, this.#settings)
     this.#endpoint.client = (told) => this.#told(told)
   }
 
@@ -114,7 +114,7 @@ export class CoapClient {
   }
 
   get statistics(): CoapStatistics {
-    return this.#endpoint.machine.statistics
+    return this.#endpoint.statistics
   }
 
   /** Who waits is told ECANCELED; an endpoint that was given is left open. */
@@ -175,7 +175,7 @@ export class CoapClient {
     const done: Deferred<CoapResponse> = deferred(this.#env)
     this.#waiting.set(number, {
       response: (message, from) => done.resolve(new CoapResponse(message, from)),
-      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port} ${SAID[code] ?? 'was not awaited'}`)),
+      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port}: ${SAID[code] ?? code}`)),
       acknowledged: () => {
         if (!acknowledgment) return
         this.forget(number)
@@ -199,7 +199,7 @@ export class CoapClient {
     if (told.kind === 'response') {
       // One that is kept takes itself out.
       waiting.response(told.message.own(), told.from)
-      if (!this.#endpoint.machine.has(told.exchange)) this.#waiting.delete(told.exchange)
+      if (!this.#endpoint.has(told.exchange)) this.#waiting.delete(told.exchange)
     } else if (told.kind === 'acknowledged') waiting.acknowledged?.()
     else {
       this.#waiting.delete(told.exchange)
@@ -212,8 +212,7 @@ export class CoapClient {
   #parsed(uri: string): Target {
     let target = this.#targets.get(uri)
     if (target === undefined) {
-      target = parseUri(uri)
-      if (target.scheme !== 'coap') throw failure('EINVAL', `${uri}: a client of datagrams asks coap://`)
+      target = parseUri(uri, this.#endpoint.scheme)
       if (this.#targets.size >= URIS) this.#targets.clear()
       this.#targets.set(uri, target)
     }

@@ -2,20 +2,40 @@
 
 import type { DatagramNet, DatagramOptions, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import { CoapMachine, type CoapInput, type CoapOutput } from './machine.ts'
+import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
 import type { Settings } from './settings.ts'
 
 /** What a role hears of. */
 export type Told = Exclude<CoapOutput, { readonly kind: 'send' }>
 
-/** One UDP port that speaks CoAP. */
-export class CoapEndpoint {
+/** What carries messages for either role, or both: a UDP port, or TCP connections. */
+export interface Carrier {
+  /** Of URIs that it may ask: `coap`. */
+  readonly scheme: string
   readonly env: Env
   readonly settings: Settings
-  readonly machine: CoapMachine
+  readonly statistics: CoapStatistics
+  /** Where it hears; undefined before it is open. */
+  readonly local: Endpoint | undefined
   /** What a client hears of: its exchanges. */
   client: ((told: Told) => void) | undefined
   /** What a server hears of: requests, and what becomes of notifications. */
+  server: ((told: Told) => void) | undefined
+  /** To be called before a request. */
+  open(local?: Partial<Endpoint>): Promise<void>
+  handle(input: CoapInput): void
+  /** Whether an exchange is not over. */
+  has(exchange: number): boolean
+  close(): void
+}
+
+/** One UDP port that speaks CoAP. */
+export class CoapEndpoint implements Carrier {
+  readonly scheme = 'coap'
+  readonly env: Env
+  readonly settings: Settings
+  readonly machine: CoapMachine
+  client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
   readonly #net: DatagramNet
   readonly #timer: Timer
@@ -80,12 +100,32 @@ export class CoapEndpoint {
 
   #do(out: CoapOutput): void {
     switch (out.kind) {
-      // What is not sent for want of room is counted below, and sent again if it is confirmable.
-      case 'send': return void this.#socket?.send(out.data, out.to)
+      case 'send': {
+        try {
+          // What is not sent for want of room is counted below, and sent again if it is confirmable.
+          this.#socket?.send(out.data, out.to)
+        } catch (error) {
+          // It is too large, or the address none of this socket's.
+          this.machine.handle({ kind: 'unsent', to: out.to, code: (error as { code: string }).code }, this.env.clock.now())
+        }
+        return
+      }
       case 'request':
       case 'notified': return this.server?.(out)
       default: this.client?.(out)
     }
+  }
+
+  has(exchange: number): boolean {
+    return this.machine.has(exchange)
+  }
+
+  get statistics(): CoapStatistics {
+    return this.machine.statistics
+  }
+
+  get local(): Endpoint | undefined {
+    return this.#socket?.local
   }
 
   /** @internal A further socket whose datagrams it hears; groups have them (`groups.ts`). */

@@ -29,10 +29,12 @@ export type CoapInput =
   | { readonly kind: 'request'; readonly exchange: number; readonly to: Endpoint; readonly draft: Draft; readonly confirmable: boolean; readonly keep?: boolean; readonly window?: number | undefined }
   /** Asks whether the peer is there, by an empty message (RFC 7252 §4.3); `acknowledged` or `failed` follows. */
   | { readonly kind: 'ping'; readonly exchange: number; readonly to: Endpoint }
+  /** What was to be sent cannot be, for a reason that has errno's name: what is under way to that peer fails with it. */
+  | { readonly kind: 'unsent'; readonly to: Endpoint; readonly code: string }
   /** Nobody waits for it any more: nothing follows. */
   | { readonly kind: 'cancel'; readonly exchange: number }
   /** Answers a request; without a draft it is acknowledged alone (RFC 7967 §2). */
-  | { readonly kind: 'respond'; readonly request: Received; readonly draft: Draft | undefined }
+  | { readonly kind: 'respond'; readonly request: Asked; readonly draft: Draft | undefined }
   /** Sends a response that nobody asked for just now (RFC 7641 §4.2). Of a confirmable one, `notified` follows; one that is under way is overtaken. */
   | { readonly kind: 'notify'; readonly observer: number; readonly to: Endpoint; readonly token: Uint8Array; readonly draft: Draft; readonly confirmable: boolean }
   /** The observer is gone: nothing is sent to it any more. */
@@ -42,14 +44,24 @@ export type CoapInput =
 export type CoapOutput =
   | { readonly kind: 'send'; readonly data: Uint8Array; readonly to: Endpoint }
   /** `message` is borrowed until the next datagram is handled. */
-  | { readonly kind: 'request'; readonly request: Received; readonly message: Message }
+  | { readonly kind: 'request'; readonly request: Asked; readonly message: Message }
   | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
   /** The peer has the request, and has not answered it yet. */
   | { readonly kind: 'acknowledged'; readonly exchange: number }
-  /** ETIMEDOUT, ECONNRESET (it answered with a reset), EPROTO (with a critical option that we do not know), ENOBUFS. The exchange is over. */
+  /** ETIMEDOUT, ECONNRESET (it answered with a reset), EPROTO (with a critical option that we do not know), ENOBUFS, or what `unsent` said. The exchange is over. */
   | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
   /** Undefined when it arrived; otherwise as of `failed`. */
   | { readonly kind: 'notified'; readonly observer: number; readonly code: string | undefined }
+
+/** A request to be answered, by whatever carries it. */
+export interface Asked {
+  readonly from: Endpoint
+  readonly token: Uint8Array
+  readonly confirmable: boolean
+  readonly multicast: boolean
+  /** It was: answers that follow are none. */
+  readonly answered: boolean
+}
 
 /** Why messages were dropped. */
 export type Drop =
@@ -67,7 +79,7 @@ export type Drop =
   | 'peers'
   /** A response with a critical option that we do not know (RFC 7252 §5.4.1). */
   | 'option'
-  /** A response of ours for which there was no room among those that wait, or no message id. */
+  /** A response of ours that did not arrive, or for which there was no room among those that wait, or no message id. */
   | 'unsent'
 
 /** What was counted. */
@@ -98,7 +110,7 @@ export class Exchange extends Job {
 }
 
 /** A message that came: a request to be answered, or a response. */
-export class Received extends Job {
+export class Received extends Job implements Asked {
   readonly kind = 'received'
   readonly peer: Peer
   readonly id: number
@@ -171,6 +183,11 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       case 'request': return this.#request(input, now)
       case 'ping': return this.#ask(input.exchange, input.to, empty(TYPE.CON, 0), true, false, undefined, now)
       case 'cancel': return this.#end(this.#exchanges.get(input.exchange), now)
+      case 'unsent': {
+        const { outgoing, waiting } = this.#transmission.peer(input.to, now)!
+        for (const one of [...outgoing.values(), ...waiting]) this.#lost(one, input.code, now)
+        return
+      }
       default: this.#answers?.handle(input, now)
     }
   }
@@ -250,7 +267,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     this.#transmission.drop(outgoing, now)
     if (exchange !== undefined) this.#fail(exchange, code, now)
     else if (observer !== undefined) this.#answers!.notified(outgoing, code, now)
-    else if (code === 'ENOBUFS') this.statistics.dropped.unsent++
+    else this.statistics.dropped.unsent++
   }
 
   #fail(exchange: Exchange, code: string, now: Instant): void {

@@ -2,7 +2,7 @@
 
 import type { Endpoint, Instant } from '@favonius/contract'
 import * as CODE from './codes.ts'
-import type { CoapEndpoint } from './endpoint.ts'
+import type { Carrier } from './endpoint.ts'
 import * as OPTION from './numbers.ts'
 import { OBSERVE_MASK } from './observe.ts'
 import { Observers, type Observer } from './observers.ts'
@@ -11,11 +11,11 @@ import type { Draft, Message, OptionValue } from './wire.ts'
 
 export class Notifier {
   readonly observers: Observers
-  readonly #endpoint: CoapEndpoint
+  readonly #endpoint: Carrier
   readonly #draft: (observer: Observer) => Draft | Promise<Draft>
 
   /** `draft` answers an observer's request anew. */
-  constructor(endpoint: CoapEndpoint, draft: (observer: Observer) => Draft | Promise<Draft>) {
+  constructor(endpoint: Carrier, draft: (observer: Observer) => Draft | Promise<Draft>) {
     this.#endpoint = endpoint
     this.#draft = draft
     this.observers = new Observers(endpoint.settings.maxObservers)

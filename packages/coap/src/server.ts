@@ -8,10 +8,10 @@ import { toBytes, wholeOf } from './body.ts'
 import * as CODE from './codes.ts'
 import { unacceptable } from './definitions.ts'
 import { Echoes } from './echo.ts'
-import { CoapEndpoint, type Told } from './endpoint.ts'
+import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 import * as FORMAT from './formats.ts'
 import { Groups } from './groups.ts'
-import type { CoapStatistics, Received } from './machine.ts'
+import type { CoapStatistics, Asked } from './machine.ts'
 import { Notifier } from './notifier.ts'
 import * as OPTION from './numbers.ts'
 import { DEREGISTER, REGISTER } from './observe.ts'
@@ -49,7 +49,8 @@ const DONE = [0, CODE.CONTENT, CODE.CHANGED, CODE.CHANGED, CODE.DELETED, CODE.CO
 const refusal = (code: number, text = '', options: readonly Option[] = []): CoapReply => ({ code, payload: text, options })
 
 export class CoapServer {
-  readonly endpoint: CoapEndpoint
+  /** What carries it; give it to a `CoapClient` for both roles at one end. */
+  readonly endpoint: Carrier
   readonly counted: ServerStatistics = { answered: 0, failed: 0 }
   readonly #env: Env
   readonly #settings: Settings
@@ -67,7 +68,8 @@ export class CoapServer {
     return new CoapServer(endpoint, env, options)
   }
 
-  private constructor(endpoint: CoapEndpoint, env: Env, options: CoapServerOptions) {
+  /** Serves whatever carries messages: `CoapStreams` of `@favonius/coap/tcp`, which listens by itself. */
+  constructor(endpoint: Carrier, env: Env, options: Pick<CoapServerOptions, 'onError'> = {}) {
     this.endpoint = endpoint
     this.#env = env
     this.#options = options
@@ -87,13 +89,13 @@ export class CoapServer {
 
   /** Where it listens. */
   get local(): Endpoint {
-    const socket = this.endpoint.socket
-    if (socket === undefined) throw failure('EBADF', 'the server is closed')
-    return socket.local
+    const { local } = this.endpoint
+    if (local === undefined) throw failure('EBADF', 'the server is closed')
+    return local
   }
 
   get statistics(): CoapStatistics {
-    return this.endpoint.machine.statistics
+    return this.endpoint.statistics
   }
 
   /** How many observers there are, and bodies under way. */
@@ -116,7 +118,7 @@ export class CoapServer {
   }
 
   /** Hears what is sent to a group too: `ALL_COAP_NODES.link` (RFC 7252 §8.1). Rejects with what the net's `join` throws. */
-  join(group: string, iface?: string): Promise<void> {
+  async join(group: string, iface?: string): Promise<void> {
     return this.#groups.join(group, iface)
   }
 
@@ -140,7 +142,7 @@ export class CoapServer {
     else if (told.kind === 'notified') this.#notifier.notified(told.observer, told.code)
   }
 
-  #asked(received: Received, message: Message): void {
+  #asked(received: Asked, message: Message): void {
     const { from, multicast, confirmable } = received
     const method = METHODS[message.code]
     const bad = unacceptable(message)
@@ -180,7 +182,7 @@ export class CoapServer {
     return false
   }
 
-  #run(received: Received, request: CoapRequest, handler: Handler, resource: Resource, block?: Block, more = false): void {
+  #run(received: Asked, request: CoapRequest, handler: Handler, resource: Resource, block?: Block, more = false): void {
     this.#after(this.#call(handler, request), (answer) => this.#reply(received, request, answer, resource, block, more))
   }
 
@@ -219,7 +221,7 @@ export class CoapServer {
   // ---- bodies that come ----
 
   /** One block of a body (RFC 7959 §2.5). */
-  #taken(received: Received, message: Message, resource: Resource, handler: Handler, block: Block): void {
+  #taken(received: Asked, message: Message, resource: Resource, handler: Handler, block: Block): void {
     const { from, multicast } = received
     const { payload } = message
     const { blocks = 'whole' } = resource.options
@@ -244,7 +246,7 @@ export class CoapServer {
   }
 
   /** The handler reads while it comes; each block is acknowledged when it was taken. */
-  #fed(received: Received, request: CoapRequest, handler: Handler, resource: Resource, block: Block, key: string): void {
+  #fed(received: Asked, request: CoapRequest, handler: Handler, resource: Resource, block: Block, key: string): void {
     let feed = this.#transfers.find(key, Feed)
     const running = block.offset > 0 ? feed : undefined
     if (running === undefined) {
@@ -270,7 +272,7 @@ export class CoapServer {
     if (block.more) void Promise.race([taken, answered]).then(() => this.#continue(received, block, Math.min(block.size, this.#settings.blockSize)))
   }
 
-  #continue(request: Received, { offset, size }: Block, wanted: number): void {
+  #continue(request: Asked, { offset, size }: Block, wanted: number): void {
     // The number is that of the block which came; the size is what the next ones are wanted in.
     const value = blockValue(offset, true, size) & ~7 | (blockValue(0, false, wanted) & 7)
     this.endpoint.handle({ kind: 'respond', request, draft: { code: CODE.CONTINUE, options: [[OPTION.BLOCK1, value]] } })
@@ -279,7 +281,7 @@ export class CoapServer {
   // ---- bodies that go ----
 
   /** A block behind the first (RFC 7959 §2.4): of what was begun, if that is still here. */
-  #more(received: Received, request: CoapRequest, handler: Handler, block: Block): void {
+  #more(received: Asked, request: CoapRequest, handler: Handler, block: Block): void {
     const key = keyOf(request.message, received.from, 'down')
     const flow = this.#transfers.find(key, Outflow)
     const anew = (): void => {
@@ -340,7 +342,7 @@ export class CoapServer {
     return false
   }
 
-  #reply(received: Received, request: CoapRequest, reply: CoapReply, resource: Resource = NONE, block?: Block, more = false): void {
+  #reply(received: Asked, request: CoapRequest, reply: CoapReply, resource: Resource = NONE, block?: Block, more = false): void {
     this.#after(this.#draft(request, reply), (draft) => {
       let { options = [] } = draft
       if (block !== undefined) options = [...options, [OPTION.BLOCK1, blockValue(block.offset, more, block.size)]]
@@ -356,7 +358,7 @@ export class CoapServer {
   }
 
   /** Sends it, unless it is not wanted (RFC 7967 §2.1), or would be no news to a group (RFC 7252 §8.2). */
-  #answer(received: Received, { message, multicast }: CoapRequest, draft: Draft): void {
+  #answer(received: Asked, { message, multicast }: CoapRequest, draft: Draft): void {
     this.counted.answered++
     const unwanted = message.uint(OPTION.NO_RESPONSE)
     const classBit = 1 << ((draft.code >> 5) - 1)

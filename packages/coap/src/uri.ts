@@ -7,7 +7,6 @@ import type { Option } from './wire.ts'
 
 /** Who is asked for what. */
 export interface Target {
-  readonly scheme: string
   /** An address, with its zone if it has one, or a name. */
   readonly host: string
   readonly port: number
@@ -17,19 +16,19 @@ export interface Target {
   readonly options: readonly Option[]
 }
 
-const PORTS: Readonly<Record<string, number>> = { coap: 5683, coaps: 5684, 'coap+tcp': 5683, 'coaps+tcp': 5684 }
+/** RFC 7252 §6.1, RFC 8323 §8.1. */
+const PORT = 5683
 
 const refuse = (uri: string, why: string): never => {
   throw failure('EINVAL', `${uri}: ${why}; write coap://[2001:db8::1]:5683/path?query`)
 }
 
-/** Throws EINVAL for what is no CoAP URI. */
-export function parseUri(uri: string): Target {
+/** Throws EINVAL for what is no URI of the scheme: `coap`, `coap+tcp`. */
+export function parseUri(uri: string, scheme: string): Target {
   const match = /^([a-z+]+):\/\/(\[[^\]]+\]|[^[\]/:?#]+)(?::(\d*))?([^?#]*)(?:\?([^#]*))?(#?)/i.exec(uri)
-  const scheme = match?.[1]!.toLowerCase() ?? ''
-  if (match === null || !(scheme in PORTS)) return refuse(uri, 'no scheme and host that are understood')
-  const [, , authority, portText, path = '', query, fragment] = match
-  if (fragment !== '') refuse(uri, 'a fragment is not sent')
+  if (match?.[1]!.toLowerCase() !== scheme) return refuse(uri, `${scheme}:// and a host are wanted`)
+  const [, , authority, portText, path = '', query, fragment] = match!
+  if (fragment !== '') refuse(uri, 'it has a fragment')
   const decode = (text: string): string => {
     try {
       const decoded = decodeURIComponent(text)
@@ -38,7 +37,7 @@ export function parseUri(uri: string): Target {
     } catch {
       // Said below.
     }
-    return refuse(uri, `${text} is not well encoded, or too long`)
+    return refuse(uri, `${text} is badly encoded, or too long`)
   }
   // RFC 6874: a zone is written behind %25; % alone is understood too. It is none of a URL's.
   const [, bare, zone = ''] = /^(\[[^%]+)%(?:25)?([^\]]+)\]$/.exec(authority!) ?? [authority, `${authority}`]
@@ -46,14 +45,14 @@ export function parseUri(uri: string): Target {
   try {
     ({ hostname } = new URL(`http://${zone ? `${bare}]` : bare}`))
   } catch {
-    refuse(uri, `${authority} is no host`)
+    refuse(uri, 'no host')
   }
   const host = zone ? `${hostname.slice(1, -1)}%${zone}` : hostname.replace(/^\[|\]$/g, '')
-  const port = Number(portText || PORTS[scheme])
+  const port = Number(portText || PORT)
   if (!(port > 0 && port < 65_536)) refuse(uri, `port ${portText}`)
   const to = /^[\d.]+$|:/.test(host) ? { address: host, port } : undefined
   const options: Option[] = to === undefined ? [[OPTION.URI_HOST, host]] : []
   if (path !== '' && path !== '/') for (const segment of path.slice(1).split('/')) options.push([OPTION.URI_PATH, decode(segment)])
   if (query !== undefined) for (const one of query.split('&')) options.push([OPTION.URI_QUERY, decode(one)])
-  return { scheme, host, port, to, options }
+  return { host, port, to, options }
 }

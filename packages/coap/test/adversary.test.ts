@@ -11,7 +11,7 @@ import { parseUri } from '../src/uri.ts'
 import { blockValue, readBlock } from '../src/blocks.ts'
 import * as TYPE from '../src/types.ts'
 import { emit, Message, type Option } from '../src/wire.ts'
-import { at, between, SERVER, type Ends } from './net.ts'
+import { at, between, machineOf, SERVER, type Ends } from './net.ts'
 
 const test = suite('CoAP: adversaries', { timeout: 60_000 })
 
@@ -59,7 +59,7 @@ async function everything({ client, env }: Ends, changed: () => void): Promise<u
 }
 
 function bounded({ client, server }: Ends): void {
-  for (const { kept } of [server.endpoint.machine]) assert.ok(kept.messages <= 4096 && kept.peers <= 1024)
+  for (const { kept } of [machineOf(server)]) assert.ok(kept.messages <= 4096 && kept.peers <= 1024)
   assert.ok(server.kept.transfers <= 64 && server.kept.observers <= 64)
   assert.type(client.statistics.received, 'number')
 }
@@ -108,7 +108,7 @@ test('fuzz: bytes changed on the way, replayed, cut and made up', async () => {
       assert.is((await everything(ends, changed)).length, 8)
       bounded(ends)
       await sleep(ends.env, 400_000)
-      assert.equal(ends.server.endpoint.machine.kept.messages, 0)
+      assert.equal(machineOf(ends.server).kept.messages, 0)
       assert.is(ends.server.kept.transfers, 0)
     })
   }), { numRuns: 150 })
@@ -135,14 +135,14 @@ test('a stranger: floods of requests, observers, blocks and resets leave no more
     if (i % 50 === 0) {
       changed()
       await sleep(env, 20)
-      const { messages, peers } = server.endpoint.machine.kept
+      const { messages, peers } = machineOf(server).kept
       assert.ok(messages <= 200 && peers <= 32 && server.kept.observers <= 8 && server.kept.transfers <= 8)
     }
   }
   // Who asks in earnest is served, then and afterwards.
   assert.is((await client.put(at('/up'), body(2000))).status, '2.04')
   await sleep(env, 600_000)
-  assert.equal(server.endpoint.machine.kept.messages, 0)
+  assert.equal(machineOf(server).kept.messages, 0)
   assert.equal([server.kept.observers, server.kept.transfers], [0, 0])
 }))
 
@@ -194,7 +194,7 @@ test('fuzz: no text makes the readers of links and URIs throw anything but EINVA
     const links = parseLinks(text)
     if (!('malformed' in links)) for (const link of links) matchesFilter(link, text)
     try {
-      parseUri(`coap://${text}`)
+      parseUri(`coap://${text}`, 'coap')
     } catch (error) {
       assert.is((error as { code: string }).code, 'EINVAL')
     }

@@ -237,6 +237,13 @@ test('nobody there is ETIMEDOUT after 93 s at most, and a client that is closed 
   })
 })
 
+test('what cannot be sent fails at once, and is not sent again', async () => {
+  const client = new CoapClient(nodeDatagrams(), system, { local: { address: '127.0.0.1' } })
+  assert.is(await codeOf(client.get('coap://[::1]/')), 'EINVAL')
+  assert.is(await codeOf(client.get('coap://127.0.0.1/', { options: [[OPTION.URI_PATH, 'x'.repeat(65_600)]] })), 'EMSGSIZE')
+  client.close()
+})
+
 // ---- bodies ----
 
 test('bodies in pieces, out and in, never as a whole', () => between({ server: { maxBody: 2000 }, client: { maxBody: 2000 } }, async ({ client, server, env }) => {

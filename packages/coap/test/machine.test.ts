@@ -6,7 +6,7 @@ import type { Random } from '@favonius/contract'
 import { suite } from '@favonius/testing'
 import { Answers } from '../src/answers.ts'
 import * as CODE from '../src/codes.ts'
-import { CoapMachine, type CoapOutput, type Received } from '../src/machine.ts'
+import { CoapMachine, type Asked, type CoapOutput } from '../src/machine.ts'
 import * as OPTION from '../src/numbers.ts'
 import { defaults, timesOf, type Settings } from '../src/settings.ts'
 import { show } from '../src/show.ts'
@@ -51,7 +51,7 @@ const begin = (settings: Partial<Settings> = {}, random: Random = fixed) => {
     },
   }
 }
-const requestOf = (outs: readonly CoapOutput[]): Received => (outs.find(({ kind }) => kind === 'request') as CoapOutput & { kind: 'request' }).request
+const requestOf = (outs: readonly CoapOutput[]): Asked => (outs.find(({ kind }) => kind === 'request') as CoapOutput & { kind: 'request' }).request
 
 test('RFC 7252 §4.8.2: the times that follow', () => {
   assert.equal(timesOf(defaults), { maxTransmitSpan: 45_000, maxTransmitWait: 93_000, exchangeLifetime: 247_000, nonLifetime: 145_000 })

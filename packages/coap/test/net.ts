@@ -4,6 +4,8 @@ import { virtual, type VirtualEnv } from '@favonius/clock'
 import type { DatagramNet, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapClient, type CoapClientOptions } from '../src/client.ts'
+import type { CoapEndpoint } from '../src/endpoint.ts'
+import type { CoapMachine } from '../src/machine.ts'
 import { CoapServer, type CoapServerOptions } from '../src/server.ts'
 import { show } from '../src/show.ts'
 
@@ -111,3 +113,6 @@ export async function between(
   env.advance(1000)
   if (env.armed > 0) throw new Error(`${env.armed} timers are armed after both ends were closed`)
 }
+
+/** The machine of a server of datagrams. */
+export const machineOf = ({ endpoint }: CoapServer): CoapMachine => (endpoint as CoapEndpoint).machine
