@@ -1,7 +1,7 @@
 /** The two hosts of every example: the stack of ours is .1, its peer (Linux on a TAP, or a second stack) is .2, as in Zephyr's samples. */
 
 import { execFileSync } from 'node:child_process'
-import { system } from '@favonius/clock'
+import { pace, system, virtual } from '@favonius/clock'
 import type { Device, Env, Interface, Radio } from '@favonius/contract'
 import { ethernet } from '@favonius/ethernet'
 import { ieee802154 } from '@favonius/ieee802154'
@@ -15,7 +15,6 @@ import { openTap } from '@favonius/tap'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import type { LinkOptions } from './options.ts'
-import { paced } from './paced.ts'
 
 /** The port of Zephyr's echo samples. */
 export const ECHO_PORT = 4242
@@ -80,11 +79,12 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   const made: (Host & { end(): Promise<void> })[] = []
   const commands: string[] = []
   const wire = new EthernetSegment(system, options.rate === undefined ? {} : { rate: options.rate })
-  const time = options.air === true ? paced() : undefined
-  const air = time === undefined ? undefined : new Air(time.env, { loss: options.drop })
+  // No timer is as fine as a radio's times: over the air it is virtual time that runs, and keeps pace with the real one.
+  const env = options.air === true ? virtual({ seed: Date.now(), epoch: Date.now() }) : undefined
+  const air = env === undefined ? undefined : new Air(env, { loss: options.drop })
+  const stopTime = env === undefined ? () => {} : pace(env)
   const lossy = (device: Device): Device => (options.drop > 0 ? faulty(device, system, { loss: options.drop }) : device)
-  if (air !== undefined) {
-    const { env } = time!
+  if (air !== undefined && env !== undefined) {
     made.push(host('alice', 1, air.radio(), { ...options, env }, watch), host('bob', 2, air.radio({ at: [10, 0] }), { env }, watch))
   } else if (options.tap === undefined) {
     made.push(host('alice', 1, lossy(wire.device()), options, watch), host('bob', 2, wire.device(), {}, watch))
@@ -113,7 +113,7 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
       for (const { end } of made) await end()
       wire.stop()
       air?.stop()
-      time?.stop()
+      stopTime()
     },
   }
 }
