@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'favonius-consumer-'))
 const write = (name, value) => writeFileSync(join(folder, name), typeof value === 'string' ? value : JSON.stringify(value, null, 2))
 
 /** What is written to Node's own types, and is used by who has them. */
-const forNode = (name) => /^@favonius\/node\/(net|http|dgram|websocket)$/.test(name)
+const forNode = (name) => /^@favonius\/node\/(net|http|dgram|dns|websocket)$/.test(name)
 const entries = packages.flatMap(({ manifest }) => Object.keys(manifest.exports).filter((key) => key !== './package.json').map((key) => manifest.name + key.slice(1)))
 
 async function consume() {

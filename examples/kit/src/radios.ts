@@ -1,14 +1,13 @@
 /** The radios that an example may have: in memory, by UDP, or at the other end of a byte stream. */
 
 import { lookup } from 'node:dns/promises'
-import { system } from '@favonius/clock'
+import { pace, system, virtual, type VirtualEnv } from '@favonius/clock'
 import type { BufferSource, Endpoint, Env, Radio } from '@favonius/contract'
 import { nodeDatagrams, nodeStreams } from '@favonius/node'
 import { SlipMote, SlipRadio } from '@favonius/serial/slip-radio'
 import { UpipeRadio } from '@favonius/serial/upipe'
 import { Air, type Place } from '@favonius/sim'
 import { ZepRadio } from '@favonius/zep'
-import { paced } from './paced.ts'
 
 /** Where a radio's peer is: at a place, or it comes to a port of ours. */
 export type Way = { readonly remote: Endpoint } | { readonly local: Endpoint }
@@ -76,13 +75,13 @@ export interface Radios {
 /** Makes the radio that was chosen. On an air in memory it is at `place`. */
 export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] }: { readonly loss?: number; readonly place?: Place } = {}): Promise<Radios> {
   if (choice.kind === 'air') {
-    const time = paced()
-    const air = new Air(time.env, { loss })
+    const [env, stopTime] = paced()
+    const air = new Air(env, { loss })
     return {
-      env: time.env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {},
+      env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {},
       stop: async () => {
         air.stop()
-        time.stop()
+        stopTime()
       },
     }
   }
@@ -96,18 +95,24 @@ export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] 
     case 'upipe': return plain(new UpipeRadio(system, nodeStreams(), way))
     case 'slip-radio': {
       if ('remote' in way) return plain(await SlipRadio.open(system, nodeStreams(), way))
-      const time = paced()
-      const air = new Air(time.env)
-      const mote = new SlipMote(time.env, air.radio({ at: [10, 0] }), nodeStreams(), way)
+      const [env, stopTime] = paced()
+      const air = new Air(env)
+      const mote = new SlipMote(env, air.radio({ at: [10, 0] }), nodeStreams(), way)
       return {
-        env: time.env, air: undefined, radio: air.radio({ at: place }), number, where: `${where}, a border router of which we are the radio`,
+        env, air: undefined, radio: air.radio({ at: place }), number, where: `${where}, a border router of which we are the radio`,
         begin: (buffers) => mote.start(buffers),
         async stop() {
           await mote.stop()
           air.stop()
-          time.stop()
+          stopTime()
         },
       }
     }
   }
+}
+
+/** Virtual time that keeps pace with the real one: no timer is as fine as a radio's times. And what stops it. */
+function paced(): [VirtualEnv, () => void] {
+  const env = virtual({ seed: Date.now(), epoch: Date.now() })
+  return [env, pace(env)]
 }

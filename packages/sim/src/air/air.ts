@@ -1,5 +1,6 @@
 /**
- * The air: radios at places, what they send, and what becomes of it. It serves virtual time and real time alike.
+ * The air: radios at places, what they send, and what becomes of it. It wants virtual time, for no timer of a platform is as fine as a radio's
+ * times; `pace` of `@favonius/clock` lets that run as the real one does.
  *
  * A frame costs two events, its first symbol and its last, and arithmetic for each radio within reach. A radio that a frame is not for
  * costs no more than that: no buffer, and nothing it is told. The one that it is for gets the buffer itself, where nobody else holds it; others
