@@ -13,7 +13,7 @@ const edgesAndTools = ['tap', 'node', 'pcap', 'sim', 'testing'].map((name) => `p
 
 /** Parts that come only when they are asked for: fragments, path MTU discovery, forwarding, traffic classes, packet times. */
 const askedFor = [
-  'packages/netif/src/{traffic,times}/**', 'packages/ipv{4,6}/src/{fragments,pmtu,forwarding}/**', 'packages/ipv6/src/{routers,slaac,advertising,mld}/**',
+  'packages/netif/src/{traffic,times}/**', 'packages/ipv{4,6}/src/{fragments,pmtu,forwarding}/**', 'packages/ipv6/src/{routers,slaac,advertising,contexts,mld}/**',
   'packages/ip/src/{reassembly,datagram,cut,pathmtu,hops,segments}.ts',
 ]
 

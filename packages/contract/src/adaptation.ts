@@ -3,7 +3,7 @@
  * payloads, and the other way round; link headers, acknowledgements and the medium are the link layer's own.
  */
 
-import type { LinkAddress } from './address.ts'
+import type { LinkAddress, Prefix } from './address.ts'
 import type { Interface } from './netif.ts'
 import type { NetBuf } from './netbuf.ts'
 
@@ -31,4 +31,12 @@ export interface Adaptation {
   receive(iface: Interface, payload: NetBuf, from: LinkAddress, to: LinkAddress): NetBuf | undefined
   /** The interface went down: what waits for more fragments is dropped and counted. */
   forget(iface: Interface): void
+}
+
+/** Who compresses addresses by prefixes that both ends of a link know, by number: 6LoWPAN (RFC 6282 §3.1.2). Told by who learns of them. */
+export interface AddressContexts {
+  /** One of that number is replaced. `lifetime` is milliseconds for which it compresses; it is understood for longer (RFC 6775 §5.4.3). Throws with code ENOBUFS or EOPNOTSUPP where there is no room. */
+  setContext(iface: Interface, id: number, prefix: Prefix, settings: { readonly compress: boolean; readonly lifetime: number }): void
+  removeContext(iface: Interface, id: number): void
+  contexts(iface: Interface): readonly { readonly id: number }[]
 }

@@ -9,7 +9,7 @@ export type { Address, Family, LinkAddress, Prefix } from './address.ts'
 export type { BufferPool, ChecksumState, NetBuf } from './netbuf.ts'
 export type { BufferSource, Device, DeviceSink, Medium, Offload } from './device.ts'
 export type { Radio, RadioAbilities, RadioFilter, RadioOutcome, RadioSink } from './radio.ts'
-export type { Adaptation, AdaptationLink } from './adaptation.ts'
+export type { Adaptation, AdaptationLink, AddressContexts } from './adaptation.ts'
 export type {
   AddOptions, AddressOrigin, AddressState, DefaultInterface, DropReason, Hold, Interface, InterfaceAddress, L2, L2Flags,
   LinkHeader, Netif, NetifEvent, NetworkInput, PacketHandler, Resolver, Statistics, Tap, UpOptions, VirtualOptions,

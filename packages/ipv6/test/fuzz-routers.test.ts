@@ -22,6 +22,7 @@ const said: RouterAdvertisement = {
   prefixes: ['2001:db8:1::/64', '2001:db8:2::/64'].map((text) => ({ prefix: prefix(text), onLink: true, autonomous: true, validLifetime: 7_200_000, preferredLifetime: 3_600_000 })),
   routes: [{ prefix: prefix('2001:db8:3::/48'), preference: 'low', lifetime: 60_000 }, { prefix: prefix('::/0'), preference: 'medium', lifetime: 60_000 }],
   nameServers: [{ servers: [address('2001:db8::53'), address('fe80::53')], lifetime: 60_000 }], searchLists: [{ domains: ['example.org', 'a.b'], lifetime: 60_000 }],
+  contexts: [{ id: 3, prefix: prefix('2001:db8::/64'), compress: true, lifetime: 60_000 }, { id: 4, prefix: prefix('2001:db8::1/128'), compress: false, lifetime: 0 }],
 }
 const advertised = new Uint8Array(routerAdvertisementSize(said))
 writeRouterAdvertisement(said, new DataView(advertised.buffer), 0)
@@ -80,6 +81,7 @@ test('RFC 4861 §4.2: what is written of an advertisement is read again', () => 
     routes: fc.array(fc.record({ prefix: network, preference, lifetime }), { maxLength: 4 }),
     nameServers: fc.array(fc.record({ servers: fc.array(network.map((one) => one.address), { minLength: 1, maxLength: 3 }), lifetime }), { maxLength: 2 }),
     searchLists: fc.array(fc.record({ domains: fc.array(domain, { minLength: 1, maxLength: 3 }), lifetime }), { maxLength: 2 }),
+    contexts: fc.array(fc.record({ id: fc.nat(15), prefix: network, compress: fc.boolean(), lifetime: fc.nat(65_535).map((minutes) => minutes * 60_000) }), { maxLength: 3 }),
   })
   const from = { hopLimit: 255, source: address('fe80::1'), destination: address('ff02::1'), multicast: true }
   fc.assert(fc.property(record, (one) => {

@@ -20,7 +20,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const silent: RouterAdvertisement = {
   hopLimit: 0, managed: false, other: false, preference: 'medium', lifetime: 0, reachableTime: 0, retransTimer: 0, link: undefined, mtu: undefined,
-  prefixes: [], routes: [], nameServers: [], searchLists: [],
+  prefixes: [], routes: [], nameServers: [], searchLists: [], contexts: [],
 }
 const of = (text: string, validLifetime: number, preferredLifetime: number, how = { onLink: true, autonomous: true }) => ({ prefix: prefix(text), validLifetime, preferredLifetime, ...how })
 const R1 = { address: 'fe80::1', link: eui48('00:00:5e:00:53:a1') }

@@ -8,7 +8,7 @@ import { MINIMUM_MTU } from '../wire/header.ts'
 import { icmpTypes } from '../wire/icmp.ts'
 import { ND_HOP_LIMIT } from '../wire/ndoption.ts'
 import {
-  readRouterSolicitation, routerAdvertisementSize, writeRouterAdvertisement, type PrefixInformation, type RouteInformation, type RouterAdvertisement,
+  readRouterSolicitation, routerAdvertisementSize, writeRouterAdvertisement, type ContextInformation, type PrefixInformation, type RouteInformation, type RouterAdvertisement,
   type RouterPreference,
 } from '../wire/router.ts'
 import { Schedule } from './schedule.ts'
@@ -42,10 +42,23 @@ export interface AdvertisedRoute {
   readonly lifetime?: number
 }
 
+/** A prefix that nodes of 6LoWPAN compress addresses by (RFC 6775 §4.2). */
+export interface AdvertisedContext {
+  /** 0 to 15. */
+  readonly id: number
+  readonly prefix: string | Prefix
+  /** False for one that is new, or going: it is understood, and not yet, or no more, compressed by. True unless given. */
+  readonly compress?: boolean
+  /** Milliseconds, in whole minutes to 65 535 of them; three intervals unless given, 0 removes it. */
+  readonly lifetime?: number
+}
+
 /** What is advertised on a link. All times are milliseconds. */
 export interface AdvertisingOptions {
   readonly prefixes?: readonly (string | AdvertisedPrefix)[]
   readonly routes?: readonly (string | AdvertisedRoute)[]
+  /** Of 6LoWPAN; tell `stack.sixlowpan.setContext` of them too, that we know ourselves what we say. */
+  readonly contexts?: readonly AdvertisedContext[]
   /** For how long hosts take us for a default router: 0, or the longest interval to 9 000 s; three intervals unless given. */
   readonly lifetime?: number
   /** `medium` unless given. */
@@ -261,6 +274,7 @@ function read(options: AdvertisingOptions): { readonly message: Omit<RouterAdver
       }),
       nameServers: nameServers.length > 0 ? [{ servers: nameServers, lifetime: 3 * most }] : [],
       searchLists: options.searchDomains?.length ? [{ domains: options.searchDomains, lifetime: 3 * most }] : [],
+      contexts: (options.contexts ?? []).map((one) => readContext(one, 3 * most)),
     },
   }
 }
@@ -272,6 +286,14 @@ function readPrefix({ prefix, onLink = true, autonomous = true, validLifetime = 
   const of = network(prefix)
   if (isLinkLocal(of.address)) throw failure('EINVAL', `${of.address}/${of.length} is on every link: it is not advertised (RFC 4861 §4.6.2)`)
   return { prefix: of, onLink, autonomous, validLifetime, preferredLifetime }
+}
+
+/** As `sixlowpan.setContext` wants it. */
+function readContext({ id, prefix, compress = true, lifetime: given }: AdvertisedContext, usual: number): ContextInformation {
+  const lifetime = given ?? usual
+  if (!(Number.isInteger(id) && id >= 0 && id <= 15)) throw failure('EINVAL', `${id} is no number of a context: they are 0 to 15 (RFC 6775 §4.2)`)
+  if (!(lifetime >= 0)) throw failure('EINVAL', `a context cannot live for ${lifetime} ms: write 0 or more`)
+  return { id, prefix: network(prefix), compress, lifetime }
 }
 
 function network(given: string | Prefix): Prefix {

@@ -10,7 +10,7 @@ import type { Ipv6 } from '../ipv6.ts'
 import type { Nd } from '../nd/nd.ts'
 import { Advertiser, type Advertising } from './advertiser.ts'
 
-export { Advertiser, type AdvertisedPrefix, type AdvertisedRoute, type AdvertiserParts, type Advertising, type AdvertisingOptions } from './advertiser.ts'
+export { Advertiser, type AdvertisedContext, type AdvertisedPrefix, type AdvertisedRoute, type AdvertiserParts, type Advertising, type AdvertisingOptions } from './advertiser.ts'
 export { Schedule, type ScheduleInput } from './schedule.ts'
 
 /** Advertises us as a router, on the links for which `stack.advertising.begin` is called. Not in Zephyr. */

@@ -9,7 +9,7 @@ import type { routersOptions } from '../options.ts'
 import { MINIMUM_MTU } from '../wire/header.ts'
 import { icmpTypes } from '../wire/icmp.ts'
 import { linkOptionSize, ND_HOP_LIMIT, ndOptionTypes, writeLinkOption } from '../wire/ndoption.ts'
-import { readRouterAdvertisement, ROUTER_SOLICITATION, type PrefixInformation, type RouterAdvertisement } from '../wire/router.ts'
+import { readRouterAdvertisement, ROUTER_SOLICITATION, type ContextInformation, type PrefixInformation, type RouterAdvertisement } from '../wire/router.ts'
 import { Expiring } from './expiring.ts'
 import type { DefaultRouter, LearnedRoute, NameServer, Routers, RoutersEvent, SearchDomain } from './routers.ts'
 import { Solicitations } from './solicitations.ts'
@@ -61,6 +61,7 @@ export class RouterDiscovery implements Routers {
   /** When each interface came up. */
   readonly #upAt = new Map<Interface, Instant>()
   readonly #handlers: ((iface: Interface, information: PrefixInformation) => void)[] = []
+  readonly #contextHandlers: ((iface: Interface, information: ContextInformation) => void)[] = []
   readonly #listeners: ((event: RoutersEvent) => void)[] = []
   readonly #withdraw: (() => void)[]
   /** Routers that did not answer, so far. */
@@ -123,6 +124,10 @@ export class RouterDiscovery implements Routers {
 
   onPrefix(handler: (iface: Interface, information: PrefixInformation) => void): () => void {
     return member(this.#handlers, handler)
+  }
+
+  onContext(handler: (iface: Interface, information: ContextInformation) => void): () => void {
+    return member(this.#contextHandlers, handler)
   }
 
   listen(listener: (event: RoutersEvent) => void): () => void {
@@ -188,6 +193,7 @@ export class RouterDiscovery implements Routers {
     for (const { domains, lifetime } of message.searchLists) {
       for (const domain of domains) this.#put(this.#domains, { iface, domain, expires: now + lifetime }, now, 'searchDomains')
     }
+    for (const information of message.contexts) for (const handler of [...this.#contextHandlers]) handler(iface, information)
     this.#settle()
   }
 

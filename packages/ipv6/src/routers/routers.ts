@@ -1,5 +1,5 @@
 import type { Address, Instant, Interface, Prefix } from '@favonius/contract'
-import type { PrefixInformation, RouterPreference } from '../wire/router.ts'
+import type { ContextInformation, PrefixInformation, RouterPreference } from '../wire/router.ts'
 
 /** Something that a router told of. */
 interface Told {
@@ -54,5 +54,7 @@ export interface Routers {
   solicit(iface: Interface): void
   /** Hears of each prefix, with its lifetimes, each time that it is advertised: whoever makes addresses of them. */
   onPrefix(handler: (iface: Interface, information: PrefixInformation) => void): () => void
+  /** Hears of each context of 6LoWPAN (RFC 6775 §4.2) in the same way: whoever compresses by them. */
+  onContext(handler: (iface: Interface, information: ContextInformation) => void): () => void
   listen(listener: (event: RoutersEvent) => void): () => void
 }

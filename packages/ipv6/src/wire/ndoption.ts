@@ -7,8 +7,10 @@ import { ICMPV6 } from './icmp.ts'
 /** Hop limit of every message: one that was forwarded has less (RFC 4861 §7.1.1). */
 export const ND_HOP_LIMIT = 255
 
-/** Option types (RFC 4861 §4.6, RFC 3971 §5.3.2, RFC 4191 §2.3, RFC 8106 §5). */
-export const ndOptionTypes = { sourceLink: 1, targetLink: 2, prefix: 3, redirected: 4, mtu: 5, nonce: 14, route: 24, nameServers: 25, searchList: 31 } as const
+/** Option types (RFC 4861 §4.6, RFC 3971 §5.3.2, RFC 4191 §2.3, RFC 8106 §5, RFC 6775 §4.2). */
+export const ndOptionTypes = {
+  sourceLink: 1, targetLink: 2, prefix: 3, redirected: 4, mtu: 5, nonce: 14, route: 24, nameServers: 25, searchList: 31, context: 34,
+} as const
 
 /** Bytes that a link-layer address option takes, a multiple of 8; 0 for a link without addresses. */
 export function linkOptionSize(link: LinkAddress): number {

@@ -1,6 +1,6 @@
 /**
  * Router discovery messages and what they bring: RFC 4861 §4.1, §4.2, §4.6.2, §4.6.4; routes and preferences, RFC 4191 §2; name servers, RFC 8106
- * §5. Read RFC 4861 §6.1 before changing this file. All times are milliseconds; those that never end are Infinity.
+ * §5; contexts of 6LoWPAN, RFC 6775 §4.2. Read RFC 4861 §6.1 before changing this file. All times are milliseconds; those that never end are Infinity.
  */
 
 import type { Address, LinkAddress, Malformed, Prefix } from '@favonius/contract'
@@ -14,6 +14,9 @@ export const ROUTER_ADVERTISEMENT = { hopLimit: 4, flags: 5, lifetime: 6, reacha
 /** A prefix information option (RFC 4861 §4.6.2). */
 export const PREFIX_INFORMATION = { length: 2, flags: 3, validLifetime: 4, preferredLifetime: 8, prefix: 16, size: 32 } as const
 
+/** A 6LoWPAN context option (RFC 6775 §4.2). */
+export const CONTEXT_OPTION = { length: 2, flags: 3, lifetime: 6, prefix: 8 } as const
+
 /** Flags of an advertisement (RFC 4861 §4.2, RFC 4191 §2.2). */
 const MANAGED = 0x80
 const OTHER = 0x40
@@ -21,6 +24,12 @@ const PREFERENCE_SHIFT = 3
 /** Flags of a prefix (RFC 4861 §4.6.2). */
 const ON_LINK = 0x80
 const AUTONOMOUS = 0x40
+/** Of a context: it compresses, beside its number. */
+const COMPRESS = 0x10
+const CONTEXT_ID = 0x0f
+/** Milliseconds of the unit that contexts' lifetimes are in, and how many there may be. */
+const MINUTE = 60_000
+const MOST_MINUTES = 0xffff
 /** A lifetime without end (RFC 4861 §4.6.2, RFC 4191 §2.3, RFC 8106 §5.1). */
 const INFINITE = 0xffffffff
 /** RFC 1035 §3.1: of a name, and of a label. */
@@ -60,6 +69,17 @@ export interface SearchList {
   readonly lifetime: number
 }
 
+/** A prefix that 6LoWPAN has a number for (RFC 6775 §4.2). */
+export interface ContextInformation {
+  /** 0 to 15. */
+  readonly id: number
+  readonly prefix: Prefix
+  /** Addresses may be compressed by it, and not only understood. */
+  readonly compress: boolean
+  /** Whole minutes, to 65 535; 0 removes it. */
+  readonly lifetime: number
+}
+
 /** RFC 4861 §4.2. What is 0 is left for others to say, but for the lifetime. */
 export interface RouterAdvertisement {
   readonly hopLimit: number
@@ -78,6 +98,7 @@ export interface RouterAdvertisement {
   readonly routes: readonly RouteInformation[]
   readonly nameServers: readonly NameServers[]
   readonly searchLists: readonly SearchList[]
+  readonly contexts: readonly ContextInformation[]
 }
 
 /** A router solicitation. */
@@ -111,6 +132,7 @@ export function readRouterAdvertisement(dv: DataView, at: number, end: number, i
   const routes: RouteInformation[] = []
   const nameServers: NameServers[] = []
   const searchLists: SearchList[] = []
+  const contexts: ContextInformation[] = []
   const whole = walkOptions(dv, at + ROUTER_ADVERTISEMENT.options, end, (type, option, units) => {
     switch (type) {
       case ndOptionTypes.sourceLink:
@@ -147,6 +169,18 @@ export function readRouterAdvertisement(dv: DataView, at: number, end: number, i
       case ndOptionTypes.searchList: {
         const domains = units < 2 ? undefined : readNames(dv, option + 8, option + units * 8)
         if (domains?.length) searchLists.push({ domains, lifetime: readLifetime(dv, option + 4) })
+        return
+      }
+      case ndOptionTypes.context: {
+        const length = dv.getUint8(option + CONTEXT_OPTION.length)
+        if ((units !== 2 && units !== 3) || length > (units - 1) * 64) return
+        const flags = dv.getUint8(option + CONTEXT_OPTION.flags)
+        contexts.push({
+          id: flags & CONTEXT_ID,
+          prefix: { address: readNetwork(dv, option + CONTEXT_OPTION.prefix, units - 1, length), length },
+          compress: (flags & COMPRESS) !== 0,
+          lifetime: dv.getUint16(option + CONTEXT_OPTION.lifetime) * MINUTE,
+        })
       }
     }
   })
@@ -160,7 +194,7 @@ export function readRouterAdvertisement(dv: DataView, at: number, end: number, i
     lifetime: dv.getUint16(at + ROUTER_ADVERTISEMENT.lifetime) * 1000,
     reachableTime: dv.getUint32(at + ROUTER_ADVERTISEMENT.reachableTime),
     retransTimer: dv.getUint32(at + ROUTER_ADVERTISEMENT.retransTimer),
-    link, mtu, prefixes, routes, nameServers, searchLists,
+    link, mtu, prefixes, routes, nameServers, searchLists, contexts,
   }
 }
 
@@ -179,9 +213,13 @@ function readRoute(dv: DataView, at: number, units: number): RouteInformation | 
   const length = dv.getUint8(at + 2)
   const preference = preferenceOf(dv.getUint8(at + 3))
   if (preference === undefined || length > 128 || units > 3 || length > (units - 1) * 64) return undefined
-  const word = (n: number): number => (8 + n * 4 < units * 8 ? dv.getInt32(at + 8 + n * 4) : 0)
-  const address = networkOf(new MutableAddress(6, word(0), word(1), word(2), word(3)), length)
-  return { prefix: { address, length }, preference, lifetime: readLifetime(dv, at + 4) }
+  return { prefix: { address: readNetwork(dv, at + 8, units - 1, length), length }, preference, lifetime: readLifetime(dv, at + 4) }
+}
+
+/** The address of a prefix of which only the first `units` times 8 bytes are there. */
+function readNetwork(dv: DataView, at: number, units: number, length: number): Address {
+  const word = (n: number): number => (n < units * 2 ? dv.getInt32(at + n * 4) : 0)
+  return networkOf(new MutableAddress(6, word(0), word(1), word(2), word(3)), length)
 }
 
 /** Names one behind the other, up to padding of zeros (RFC 8106 §5.2). Those with more than letters, digits, hyphens and underscores are left out. */
@@ -206,11 +244,12 @@ function readNames(dv: DataView, at: number, end: number): string[] | undefined 
 // ---- writing ----
 
 /** Bytes of an advertisement with all its options. */
-export function routerAdvertisementSize({ link, mtu, prefixes, routes, nameServers, searchLists }: RouterAdvertisement): number {
+export function routerAdvertisementSize({ link, mtu, prefixes, routes, nameServers, searchLists, contexts }: RouterAdvertisement): number {
   let size = ROUTER_ADVERTISEMENT.size + (link === undefined ? 0 : linkOptionSize(link)) + (mtu === undefined ? 0 : 8) + prefixes.length * PREFIX_INFORMATION.size
   for (const { prefix } of routes) size += routeUnits(prefix.length) * 8
   for (const { servers } of nameServers) size += 8 + servers.length * 16
   for (const { domains } of searchLists) size += 8 + namesSize(domains)
+  for (const { prefix } of contexts) size += contextUnits(prefix.length) * 8
   return size
 }
 
@@ -246,8 +285,7 @@ export function writeRouterAdvertisement(advertisement: RouterAdvertisement, dv:
     dv.setUint8(option + 2, length)
     dv.setUint8(option + 3, preferenceBits(how))
     writeLifetime(lasts, dv, option + 4)
-    const words = [address.w0, address.w1, address.w2, address.w3]
-    for (let n = 0; n < (units - 1) * 2; n++) dv.setInt32(option + 8 + n * 4, words[n]!)
+    writeNetwork(address, dv, option + 8, units - 1)
   }
   for (const { servers, lifetime: lasts } of advertisement.nameServers) {
     const option = begin(ndOptionTypes.nameServers, 8 + servers.length * 16)
@@ -266,6 +304,20 @@ export function writeRouterAdvertisement(advertisement: RouterAdvertisement, dv:
       name++
     }
   }
+  for (const { id, prefix: { address, length }, compress, lifetime: lasts } of advertisement.contexts) {
+    const units = contextUnits(length)
+    const option = begin(ndOptionTypes.context, units * 8)
+    dv.setUint8(option + CONTEXT_OPTION.length, length)
+    dv.setUint8(option + CONTEXT_OPTION.flags, id | (compress ? COMPRESS : 0))
+    dv.setUint16(option + CONTEXT_OPTION.lifetime, Math.min(MOST_MINUTES, Math.ceil(lasts / MINUTE)))
+    writeNetwork(address, dv, option + CONTEXT_OPTION.prefix, units - 1)
+  }
+}
+
+/** Writes the first `units` times 8 bytes of a prefix's address. */
+function writeNetwork({ w0, w1, w2, w3 }: Address, dv: DataView, at: number, units: number): void {
+  const words = [w0, w1, w2, w3]
+  for (let n = 0; n < units * 2; n++) dv.setInt32(at + n * 4, words[n]!)
 }
 
 function preferenceBits(preference: RouterPreference): number {
@@ -280,6 +332,11 @@ function writeLifetime(lifetime: number, dv: DataView, at: number): void {
 /** A route option leaves out the half of the prefix that is not needed, or all of it (RFC 4191 §2.3). */
 function routeUnits(length: number): number {
   return length === 0 ? 1 : length <= 64 ? 2 : 3
+}
+
+/** A context leaves out the half that is not needed (RFC 6775 §4.2). */
+function contextUnits(length: number): number {
+  return length <= 64 ? 2 : 3
 }
 
 function namesSize(domains: readonly string[]): number {

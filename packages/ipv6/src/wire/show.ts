@@ -38,11 +38,12 @@ export function show(bytes: Uint8Array): string {
 function showRouter(dv: DataView, at: number): string {
   const message = readRouterAdvertisement(dv, at, dv.byteLength, { hopLimit: ND_HOP_LIMIT, source: LINK_LOCAL, destination: ALL_NODES, multicast: true }, NO_LINK_ADDRESS)
   if ('malformed' in message) return `router advertisement, malformed: ${message.malformed}`
-  const { lifetime, preference, prefixes, routes, nameServers, mtu } = message
+  const { lifetime, preference, prefixes, routes, nameServers, contexts, mtu } = message
   const parts = [`lifetime ${lifetime / 1000} s`, ...(preference === 'medium' ? [] : [`preference ${preference}`]), ...(mtu === undefined ? [] : [`mtu ${mtu}`])]
   for (const { prefix, onLink, autonomous } of prefixes) parts.push(`prefix ${formatPrefix(prefix)} [${onLink ? 'L' : ''}${autonomous ? 'A' : ''}]`)
   for (const { prefix } of routes) parts.push(`route ${formatPrefix(prefix)}`)
   for (const { servers } of nameServers) parts.push(`rdnss ${servers.join(' ')}`)
+  for (const { id, prefix, compress } of contexts) parts.push(`context ${id} ${formatPrefix(prefix)}${compress ? ' [C]' : ''}`)
   return `router advertisement, ${parts.join(', ')}`
 }
 
