@@ -202,6 +202,21 @@ test('handlers that throw: CoapError is what it says, anything else 5.00, told a
   })
 })
 
+test('what a resource says that makes no sense is 5.00, and more handlers at work than may be 5.03', () => between({ server: { maxPending: 2 }, client: { nstart: 8 } }, async ({ client, server, env }) => {
+  server.resource('/number', { get: () => ({ payload: 5 as unknown as string }) })
+  server.resource('/tag', { etag: () => { throw new Error('a bug') }, put: () => {} })
+  assert.is((await client.get(at('/number'))).status, '5.00')
+  assert.is((await client.put(at('/tag'), 'x', { options: [[OPTION.IF_MATCH, '']] })).status, '5.00')
+  assert.is(server.counted.failed, 2)
+  server.resource('/slow', { get: async () => {
+    await sleep(env, 1000)
+    return 'slow'
+  } })
+  const answers = await Promise.all(Array.from({ length: 4 }, () => client.get(at('/slow'))))
+  assert.equal(answers.map(({ status }) => status), ['2.05', '2.05', '5.03', '5.03'])
+  assert.is((await client.get(at('/slow'))).status, '2.05')
+}))
+
 test('a signal ends a request, a body under way, and an observation', () => between({}, async ({ client, server, env }) => {
   server.resource('/never', { get: () => new Promise(() => {}) })
   server.resource('/large', { get: async () => {
