@@ -140,12 +140,12 @@ export class CoapServer {
   // ---- requests ----
 
   #told(told: Told): void {
-    if (told.kind === 'request') this.#take(told.request, told.message.own())
+    if (told.kind === 'request') this.#serve(told.request, told.message.own())
     else if (told.kind === 'notified') this.#notifier.notified(told.observer, told.code)
   }
 
   /** What a resource throws that is no handler's is 5.00 too. */
-  #take(request: Asked, message: Message): void {
+  #serve(request: Asked, message: Message): void {
     try {
       this.#asked(request, message)
     } catch (error) {

@@ -15,7 +15,7 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array): string
 }
 
-/** For `coap` alone, which reads hosts by it. */
+/** For `coap`, which reads hosts by it. */
 interface URL {
   readonly hostname: string
 }
@@ -23,6 +23,7 @@ interface URL {
 // oxlint-disable-next-line no-var -- a `var` merges with theirs, where a `const` is in its way
 declare var URL: {
   new(url: string, base?: string | URL): URL
+  canParse(url: string): boolean
 }
 
 interface AbortSignal {
