@@ -184,8 +184,8 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       case 'ping': return this.#ask(input.exchange, input.to, empty(TYPE.CON, 0), true, false, undefined, now)
       case 'cancel': return this.#end(this.#exchanges.get(input.exchange), now)
       case 'unsent': {
-        const { outgoing, waiting } = this.#transmission.peer(input.to, now)!
-        for (const one of [...outgoing.values(), ...waiting]) this.#lost(one, input.code, now)
+        const peer = this.#transmission.peer(input.to, now)
+        if (peer !== undefined) for (const one of [...peer.outgoing.values(), ...peer.waiting]) this.#lost(one, input.code, now)
         return
       }
       default: this.#answers?.handle(input, now)

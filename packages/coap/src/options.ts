@@ -67,6 +67,10 @@ export const coapOptions = {
     symbol: 'CONFIG_COAP_MAX_TRANSFERS', type: 'int', default: defaults.maxTransfers, range: [1, 65_535],
     help: 'Block-wise transfers that a server keeps at once; the one idle for the longest makes room. Ours.',
   },
+  maxPending: {
+    symbol: 'CONFIG_COAP_MAX_PENDING', type: 'int', default: defaults.maxPending, range: [1, 1_000_000],
+    help: 'Requests whose handlers are at work at once; one more is answered 5.03. Ours.',
+  },
   maxObservers: {
     symbol: 'CONFIG_COAP_SERVICE_OBSERVERS', type: 'int', default: defaults.maxObservers, range: [0, 1_000_000],
     help: 'Observers that a server keeps at once; one more is answered without Observe (RFC 7641 §4.1). Zephyr has 3.',

@@ -60,6 +60,8 @@ export class CoapServer {
   readonly #notifier: Notifier
   readonly #echoes: Echoes
   readonly #groups: Groups
+  /** Handlers at work. */
+  #pending = 0
 
   /** Opens a port. Rejects as `DatagramNet.open` does: EADDRINUSE, EADDRNOTAVAIL… */
   static async open(net: DatagramNet, env: Env, options: CoapServerOptions = {}): Promise<CoapServer> {
@@ -138,8 +140,18 @@ export class CoapServer {
   // ---- requests ----
 
   #told(told: Told): void {
-    if (told.kind === 'request') this.#asked(told.request, told.message.own())
+    if (told.kind === 'request') this.#serve(told.request, told.message.own())
     else if (told.kind === 'notified') this.#notifier.notified(told.observer, told.code)
+  }
+
+  /** What a resource throws that is no handler's is 5.00 too. */
+  #serve(request: Asked, message: Message): void {
+    try {
+      this.#asked(request, message)
+    } catch (error) {
+      const { code } = this.#thrown(error, new CoapRequest(message, request.from, request.multicast, message.payload))
+      this.endpoint.handle({ kind: 'respond', request, draft: { code: code! } })
+    }
   }
 
   #asked(received: Asked, message: Message): void {
@@ -182,15 +194,18 @@ export class CoapServer {
     return false
   }
 
-  #run(received: Asked, request: CoapRequest, handler: Handler, resource: Resource, block?: Block, more = false): void {
-    this.#after(this.#call(handler, request), (answer) => this.#reply(received, request, answer, resource, block, more))
+  #run(received: Asked, request: CoapRequest, handler: Handler, resource: Resource, block?: Block): void {
+    if (this.#pending >= this.#settings.maxPending) return this.#reply(received, request, refusal(CODE.SERVICE_UNAVAILABLE))
+    this.#after(this.#call(handler, request), (answer) => this.#reply(received, request, answer, resource, block))
   }
 
   /** What a handler answers; what it throws is an answer too. */
   #call(handler: Handler | undefined, request: CoapRequest): CoapReply | Promise<CoapReply> {
     try {
       const answer = handler === undefined ? refusal(CODE.METHOD_NOT_ALLOWED) : handler(request)
-      return answer instanceof Promise ? answer.then(toReply, (error: unknown) => this.#thrown(error, request)) : toReply(answer)
+      if (!(answer instanceof Promise)) return toReply(answer)
+      this.#pending++
+      return answer.then(toReply, (error: unknown) => this.#thrown(error, request)).finally(() => this.#pending--)
     } catch (error) {
       return this.#thrown(error, request)
     }
@@ -342,10 +357,16 @@ export class CoapServer {
     return false
   }
 
-  #reply(received: Asked, request: CoapRequest, reply: CoapReply, resource: Resource = NONE, block?: Block, more = false): void {
-    this.#after(this.#draft(request, reply), (draft) => {
+  #reply(received: Asked, request: CoapRequest, reply: CoapReply, resource: Resource = NONE, block?: Block): void {
+    let made: Draft | Promise<Draft>
+    try {
+      made = this.#draft(request, reply)
+    } catch (error) {
+      made = { code: this.#thrown(error, request).code! }
+    }
+    this.#after(made, (draft) => {
       let { options = [] } = draft
-      if (block !== undefined) options = [...options, [OPTION.BLOCK1, blockValue(block.offset, more, block.size)]]
+      if (block !== undefined) options = [...options, [OPTION.BLOCK1, blockValue(block.offset, false, block.size)]]
       const { message } = request
       const observe = message.code === CODE.GET && resource.options.observable ? message.uint(OPTION.OBSERVE) : undefined
       if (observe === DEREGISTER) this.#notifier.forget(received.from, received.token)

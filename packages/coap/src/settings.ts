@@ -26,6 +26,7 @@ export const defaults = {
   blockSize: 1024,
   maxBody: 1 << 20,
   maxTransfers: 64,
+  maxPending: 1024,
   maxObservers: 64,
   maxNotifications: 16,
   notifyInterval: 3000,

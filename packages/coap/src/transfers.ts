@@ -124,6 +124,8 @@ export class Outflow {
   readonly #pieces: Pieces | undefined
   /** Where what `#pieces` has begins. */
   #at = 0
+  /** One reads after the other. */
+  #reading: Promise<unknown> = Promise.resolve()
 
   constructor(code: number, options: readonly Option[], body: Exclude<Payload, string>, asked: Uint8Array) {
     this.code = code
@@ -142,7 +144,9 @@ export class Outflow {
   read(offset: number, size: number): { readonly bytes: Uint8Array; readonly more: boolean } | undefined | Promise<{ readonly bytes: Uint8Array; readonly more: boolean } | undefined> {
     const bytes = this.#bytes
     if (bytes !== undefined) return { bytes: bytes.subarray(offset, offset + size), more: offset + size < bytes.length }
-    return this.#read(offset, size)
+    const reading = this.#reading.then(() => this.#read(offset, size))
+    this.#reading = reading.catch(() => {})
+    return reading
   }
 
   async #read(offset: number, size: number): Promise<{ readonly bytes: Uint8Array; readonly more: boolean } | undefined> {

@@ -202,6 +202,21 @@ test('handlers that throw: CoapError is what it says, anything else 5.00, told a
   })
 })
 
+test('what a resource says that makes no sense is 5.00, and more handlers at work than may be 5.03', () => between({ server: { maxPending: 2 }, client: { nstart: 8 } }, async ({ client, server, env }) => {
+  server.resource('/number', { get: () => ({ payload: 5 as unknown as string }) })
+  server.resource('/tag', { etag: () => { throw new Error('a bug') }, put: () => {} })
+  assert.is((await client.get(at('/number'))).status, '5.00')
+  assert.is((await client.put(at('/tag'), 'x', { options: [[OPTION.IF_MATCH, '']] })).status, '5.00')
+  assert.is(server.counted.failed, 2)
+  server.resource('/slow', { get: async () => {
+    await sleep(env, 1000)
+    return 'slow'
+  } })
+  const answers = await Promise.all(Array.from({ length: 4 }, () => client.get(at('/slow'))))
+  assert.equal(answers.map(({ status }) => status), ['2.05', '2.05', '5.03', '5.03'])
+  assert.is((await client.get(at('/slow'))).status, '2.05')
+}))
+
 test('a signal ends a request, a body under way, and an observation', () => between({}, async ({ client, server, env }) => {
   server.resource('/never', { get: () => new Promise(() => {}) })
   server.resource('/large', { get: async () => {
@@ -287,6 +302,20 @@ test('bodies in pieces, out and in, never as a whole', () => between({ server: {
   }
   assert.is(length, whole.length)
   assert.is(await codeOf(client.get(at('/down'))), 'EMSGSIZE', 'as a whole it is more than maxBody')
+}))
+
+test('a body in pieces is asked for twice at once, and comes whole to both', () => between({ duplicate: 0.5, reorder: 0.5, client: { nstart: 4 } }, async ({ client, server, env }) => {
+  server.resource('/pieces', { get: () => ({ payload: (async function* () {
+    for (let i = 0; i < 20; i++) {
+      await sleep(env, 30)
+      yield body(300).fill(i)
+    }
+  })() }) })
+  const wanted = Buffer.concat(Array.from({ length: 20 }, (_, i) => body(300).fill(i)))
+  const bodies = await Promise.allSettled([client.get(at('/pieces')), client.get(at('/pieces'))])
+  // Two of one client to one resource are one transfer: the later takes the place of the earlier, which begins anew.
+  for (const one of bodies) if (one.status === 'fulfilled') assert.ok(wanted.equals(one.value.payload))
+  assert.ok(bodies.some(({ status }) => status === 'fulfilled'))
 }))
 
 test('a handler may answer before a body has come to its end', () => between({}, async ({ client, server }) => {
