@@ -1,18 +1,18 @@
 /**
  * Zephyr's echo_client: sends messages of several sizes to port 4242, by UDP and by TCP, and compares what comes back.
- * On a TAP it sends to Linux (or to ADDRESS); on a wire or over the air in memory, to a second stack.
+ * On a TAP it sends to Linux (or to ADDRESS), over a radio to whoever it leads to; on a wire or over the air in memory, to a second stack.
  */
 
-import { airHelp, airOption, ECHO_PORT, ms, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, type Host } from '@favonius-examples/kit'
+import { ECHO_PORT, type Host, ms, narrate, openHosts, radioHelp, radioOf, radioOptions, readOptions, serveEcho, serveEchoStreams } from '@favonius-examples/kit'
 
 const { link, positionals, values, fail } = readOptions('npm run example echo-client -- [options] [ADDRESS…]', {
   port: { type: 'string', default: String(ECHO_PORT) },
   count: { type: 'string', default: '10' },
   udp: { type: 'boolean', default: false },
   tcp: { type: 'boolean', default: false },
-  ...airOption,
-}, `  --port N         of the server (${ECHO_PORT})\n  --count N        messages to each address (10)\n  --udp, --tcp     by this protocol alone\n${airHelp}`)
-const hosts = await openHosts({ ...link, air: values.air }, narrate()).catch((error: Error) => fail(error.message))
+  ...radioOptions,
+}, `  --port N         of the server (${ECHO_PORT})\n  --count N        messages to each address (10)\n  --udp, --tcp     by this protocol alone\n${radioHelp}`)
+const hosts = await openHosts({ ...link, radio: radioOf(values, fail) }, narrate()).catch((error: Error) => fail(error.message))
 const { us, peer } = hosts
 if (peer !== undefined) await Promise.all([serveEcho(peer, ECHO_PORT), serveEchoStreams(peer, ECHO_PORT)])
 

@@ -1,12 +1,13 @@
 /**
  * Zephyr's echo_server: returns every UDP datagram, and every byte of every TCP connection, that comes to port 4242.
- * On a TAP it serves until Ctrl-C; on a wire or over the air in memory a second stack sends it something, so that there is something to see.
+ * On a TAP, or over a radio to somebody else, it serves until Ctrl-C; on a wire or over the air in memory a second stack sends it something, so that there
+ * is something to see.
  */
 
-import { airHelp, airOption, ECHO_PORT, narrate, openHosts, readOptions, serveEcho, serveEchoStreams, statistics, untilInterrupted } from '@favonius-examples/kit'
+import { ECHO_PORT, narrate, openHosts, radioHelp, radioOf, radioOptions, readOptions, serveEcho, serveEchoStreams, statistics, untilInterrupted } from '@favonius-examples/kit'
 
-const { link, values, fail } = readOptions('npm run example echo-server -- [options]', airOption, airHelp)
-const hosts = await openHosts({ ...link, air: values.air }, narrate()).catch((error: Error) => fail(error.message))
+const { link, values, fail } = readOptions('npm run example echo-server -- [options]', radioOptions, radioHelp)
+const hosts = await openHosts({ ...link, radio: radioOf(values, fail) }, narrate()).catch((error: Error) => fail(error.message))
 const { us, peer } = hosts
 
 await serveEcho(us, ECHO_PORT, (bytes, from) => console.log(`returned ${bytes} bytes to ${from.address} port ${from.port}`))

@@ -1,20 +1,27 @@
-/** The two hosts of every example: the stack of ours is .1, its peer (Linux on a TAP, or a second stack) is .2, as in Zephyr's samples. */
+/**
+ * The two hosts of every example: the stack of ours is .1, its peer (Linux on a TAP, or a second stack) is .2, as in Zephyr's samples. Over a radio that
+ * goes to its peer it is the other way round, so that two examples can be each other's peer.
+ */
 
 import { execFileSync } from 'node:child_process'
-import { pace, system, virtual } from '@favonius/clock'
+import { system } from '@favonius/clock'
 import type { Device, Env, Interface, Radio } from '@favonius/contract'
 import { ethernet } from '@favonius/ethernet'
 import { ieee802154 } from '@favonius/ieee802154'
 import { ipv4 } from '@favonius/ipv4'
 import { ipv6 } from '@favonius/ipv6'
 import { captureFile } from '@favonius/pcap/file'
-import { Air, EthernetSegment, faulty } from '@favonius/sim'
+import { EthernetSegment, faulty } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
 import { compose } from '@favonius/stack'
 import { openTap } from '@favonius/tap'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import type { LinkOptions } from './options.ts'
+import { openRadio } from './radios.ts'
+
+/** Milliseconds until an interface is given up. */
+const UP_TIMEOUT = 10_000
 
 /** The port of Zephyr's echo samples. */
 export const ECHO_PORT = 4242
@@ -36,9 +43,9 @@ export interface Host {
 /** A stack of ours, and the peer that the link leads to. */
 export interface Hosts {
   readonly us: Host
-  /** The second stack; undefined when Linux is the peer. */
+  /** The second stack; undefined when Linux is the peer, or whoever a radio leads to. */
   readonly peer: Host | undefined
-  /** The wire between them; undefined when Linux is the peer, and over the air. */
+  /** The wire between them; undefined when Linux is the peer, and over a radio. */
   readonly wire: EthernetSegment | undefined
   readonly peerIpv4: string
   readonly peerIpv6: string
@@ -79,13 +86,16 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   const made: (Host & { end(): Promise<void> })[] = []
   const commands: string[] = []
   const wire = new EthernetSegment(system, options.rate === undefined ? {} : { rate: options.rate })
-  // No timer is as fine as a radio's times: over the air it is virtual time that runs, and keeps pace with the real one.
-  const env = options.air === true ? virtual({ seed: Date.now(), epoch: Date.now() }) : undefined
-  const air = env === undefined ? undefined : new Air(env, { loss: options.drop })
-  const stopTime = env === undefined ? () => {} : pace(env)
+  const radio = options.radio === undefined ? undefined : await openRadio(options.radio, { loss: options.drop })
+  const number = radio?.number ?? 1
+  const other = 3 - number
   const lossy = (device: Device): Device => (options.drop > 0 ? faulty(device, system, { loss: options.drop }) : device)
-  if (air !== undefined && env !== undefined) {
-    made.push(host('alice', 1, air.radio(), { ...options, env }, watch), host('bob', 2, air.radio({ at: [10, 0] }), { env }, watch))
+  if (radio !== undefined) {
+    const { env, air } = radio
+    made.push(host(air === undefined ? 'favonius' : 'alice', number, radio.radio, { ...options, env }, watch))
+    if (air === undefined) console.log(`a radio, with ${radio.where}`)
+    else made.push(host('bob', 2, air.radio({ at: [10, 0] }), { env }, watch))
+    await radio.begin(made[0]!.stack.netif.buffers)
   } else if (options.tap === undefined) {
     made.push(host('alice', 1, lossy(wire.device()), options, watch), host('bob', 2, wire.device(), {}, watch))
   } else {
@@ -100,20 +110,20 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
     }
     made.push(host('favonius', 1, lossy(tap), options, watch))
   }
-  await Promise.all(made.map(({ iface }) => iface.up()))
+  // Whoever is to come to a radio may take its time.
+  await Promise.all(made.map(({ iface }) => iface.up({ timeout: radio !== undefined && made.length === 1 ? Infinity : UP_TIMEOUT })))
   return {
     us: made[0]!,
     peer: made[1],
-    wire: options.tap === undefined && air === undefined ? wire : undefined,
-    peerIpv4: '192.0.2.2',
-    peerIpv6: '2001:db8::2',
-    peerAddresses: made[1]?.addresses ?? ['2001:db8::2', '192.0.2.2'],
+    wire: options.tap === undefined && radio === undefined ? wire : undefined,
+    peerIpv4: `192.0.2.${other}`,
+    peerIpv6: `2001:db8::${other}`,
+    peerAddresses: made[1]?.addresses ?? (radio === undefined ? ['2001:db8::2', '192.0.2.2'] : [`2001:db8::${other}`]),
     commands,
     async stop() {
       for (const { end } of made) await end()
       wire.stop()
-      air?.stop()
-      stopTime()
+      await radio?.stop()
     },
   }
 }

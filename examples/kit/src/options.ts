@@ -1,6 +1,7 @@
 /** The options that the examples have in common. */
 
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { RadioChoice } from './radios.ts'
 
 /** How an example's stack is connected, and what is done to its frames. */
 export interface LinkOptions {
@@ -12,8 +13,8 @@ export interface LinkOptions {
   readonly drop: number
   /** Bits a second of the wire in memory; a frame takes no time unless given. */
   readonly rate?: number
-  /** The air of IEEE 802.15.4 in place of the wire in memory: IPv6 alone, at 250 kbit/s. */
-  readonly air?: boolean
+  /** A radio of IEEE 802.15.4 in place of a wire: IPv6 alone. */
+  readonly radio?: RadioChoice | undefined
 }
 
 const common = {
@@ -28,10 +29,6 @@ const commonHelp = `  --tap            use a TAP device instead of a wire in mem
   --name NAME      of the TAP device (fav0)
   --pcap FILE      write a pcapng capture
   --drop SHARE     lose this share of frames on purpose: 0.05, or 5%`
-
-/** What an example lists that also runs over the air, and how it is told of. */
-export const airOption = { air: { type: 'boolean', default: false } } as const satisfies ParseArgsConfig['options']
-export const airHelp = '  --air            use radios in memory, and 6LoWPAN, instead of a wire: IPv6 alone'
 
 /** Reads the command line. Ends the process with a message for people when it is wrong, and with the usage for --help. */
 export function readOptions<const O extends NonNullable<ParseArgsConfig['options']>>(usage: string, own: O, ownHelp = '') {

@@ -1,7 +1,8 @@
 /** Each example on its embedded default, as a newcomer runs it: it ends by itself, and says what it should. */
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +18,33 @@ const run = (name: string, ...args: string[]): Promise<{ code: number; stdout: s
     resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
   })
   child.stdin?.end()
+})
+
+/** Starts one that runs on; resolves when it has printed something that matches. `stop` is a SIGTERM, and resolves with its exit code and all that it has printed. */
+function start(pattern: RegExp, name: string, ...args: string[]): Promise<{ stop(): Promise<{ code: number | null; stdout: string }> }> {
+  const main = fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@favonius/source', main, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let stdout = ''
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const stop = async () => {
+    child.kill('SIGTERM')
+    return { code: await ended, stdout }
+  }
+  return new Promise((resolve, reject) => {
+    child.stdout.on('data', (data) => {
+      stdout += String(data)
+      if (pattern.test(stdout)) resolve({ stop })
+    })
+    void ended.then(() => reject(new Error(`${name} has ended: ${stdout}`)))
+  })
+}
+
+/** A port of this machine that nobody has. */
+const freePort = (): Promise<string> => new Promise((resolve) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resolve(String(port)))
+  })
 })
 
 test('all of them at once, each with its own end', async () => {
@@ -64,11 +92,45 @@ test('hidden terminals collide, and those in earshot do not', async () => {
   }
 })
 
+test('radios between two programs: over UDP, over TCP, and one as the mote of the other', async () => {
+  await Promise.all(([['--zep', '[::1]:'], ['--upipe', '127.0.0.1:'], ['--slip-radio', 'localhost:']] as const).map(async ([radio, host]) => {
+    const port = await freePort()
+    const server = await start(/a radio, with who comes to/, 'echo-server', radio, port)
+    const ping = await run('ping', radio, `${host}${port}`, '--count', '5', '--interval', '0.3', '--size', '8')
+    const { code, stdout } = await server.stop()
+    assert.equal([ping.code, code], [0, 0], `${radio}: ${ping.stderr}${ping.stdout}${stdout}`)
+    // In real time, and where a peer is the carrier both look for their addresses at once: the first requests may be too early.
+    assert.match(ping.stdout, /PING 2001:db8::1: 8 data bytes[^]*5 sent, [12345] received/)
+    assert.match(stdout, /waiting for datagrams and connections at 2001:db8::1, port 4242/)
+  }))
+})
+
+test('the border router leads to the last node of a row, and the sniffer hears what is on the air', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'favonius-examples-'))
+  const pcap = join(folder, 'air.pcapng')
+  const [router, sniffer] = await Promise.all([run('border-router'), run('sniffer', '--pcap', pcap)])
+  assert.equal([router.code, sniffer.code], [0, 0], router.stderr + sniffer.stderr)
+  for (const node of [2, 3, 4]) assert.match(router.stdout, new RegExp(`2001:db8:b::${node} +56 +2 +[12] `))
+  assert.match(router.stdout, /The router passed \d+ packets on/)
+  assert.match(sniffer.stdout, /> everyone, seq \d+, length 41: 6LoWPAN, IPHC :: > ff02::/)
+  assert.match(sniffer.stdout, /acknowledgment \(2003\)[^]*6LoWPAN, frag size 248/)
+  assert.is([...packets(readFileSync(pcap))].length, Number(/^(\d+) frames$/m.exec(sniffer.stdout)![1]))
+  rmSync(folder, { recursive: true })
+})
+
 test('names are resolved, by an alias too', async () => {
   const { code, stdout, stderr } = await run('dns-resolve')
   assert.is(code, 0, stderr)
   for (const name of ['www.zephyrproject.org', 'zephyrproject.org']) assert.match(stdout, new RegExp(`^${name} A: 192.0.2.80\n${name} AAAA: 2001:db8::80$`, 'm'))
   assert.match(stdout, /none.zephyrproject.org AAAA: ENOTFOUND\n6 questions were sent, 0 answered from the cache/)
+})
+
+test('CoAP: every resource of the sample, over a stack and over the kernel', async () => {
+  const [server, client] = await Promise.all([run('coap-server'), run('coap-client', '--drop', '5%')])
+  assert.equal([server.code, client.code], [0, 0], server.stderr + client.stderr + client.stdout)
+  for (const said of ['GET /test: 2.05', 'PUT /test: 2.04', 'POST /test: 2.01', 'DELETE /test: 2.02']) assert.ok(server.stdout.includes(said))
+  assert.match(client.stdout, /the links: 2\.05 \/test \/seg1[^]*those of core1: 2\.05 <\/core1>;title="core1 Link";rt="core1"\n[^]*GET \/large: 2\.05 128 bytes[^]*GET \/large-update: 2\.05 500 bytes/)
+  assert.is(client.stdout.match(/Counter: \d+/g)!.length, 3)
 })
 
 test('a host and its service are found on the link', async () => {
@@ -99,8 +161,12 @@ test('dual stack: one socket serves both families, and two share a port', async 
 })
 
 test('a command line that is wrong ends with 2 and says what is right', async () => {
-  const [drop, option] = await Promise.all([run('ping', '--drop', '200%'), run('echo-client', '--nonsense')])
-  assert.equal([drop.code, option.code], [2, 2])
+  const [drop, option, place, two] = await Promise.all([
+    run('ping', '--drop', '200%'), run('echo-client', '--nonsense'), run('ping', '--upipe', 'here'), run('ping', '--air', '--zep', '17754'),
+  ])
+  assert.equal([drop.code, option.code, place.code, two.code], [2, 2, 2, 2])
+  assert.match(place.stderr, /--upipe here: give HOST:PORT to go there, or PORT to wait there[^]*usage:/)
+  assert.match(two.stderr, /--air and --zep: give one of them[^]*usage:/)
   assert.match(drop.stderr, /--drop 200%: give a share from 0 to 1[^]*usage:/)
   assert.match(option.stderr, /nonsense[^]*usage:/)
 })
@@ -110,6 +176,12 @@ test('HTTP over a stack, and through bad networks', async () => {
   assert.equal([server.code, fetched.code], [0, 0], server.stderr + fetched.stderr)
   assert.match(server.stdout, /got 200: <!doctype html>[^]*got 200: the same again, please[^]*got 404/)
   assert.is(fetched.stdout.match(/: 200, whole, after/g)!.length, 4)
+})
+
+test('MQTT.js over a stack, to aedes over another', async () => {
+  const { code, stdout, stderr } = await run('mqtt', '--count', '2')
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /6 of 6 came back by way of 192\.0\.2\.2[^]*6 of 6 came back by way of 2001:db8::2/)
 })
 
 test('hosts that nobody has configured', async () => {

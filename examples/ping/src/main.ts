@@ -1,20 +1,20 @@
 /** Pings an address from a stack of our own, and prints what ping(8) would. The embedded default pings a second stack. */
 
-import { airHelp, airOption, openHosts, readOptions } from '@favonius-examples/kit'
+import { openHosts, radioHelp, radioOf, radioOptions, readOptions } from '@favonius-examples/kit'
 
 const { link, values, positionals, fail } = readOptions('npm run example ping -- [options] [ADDRESS]', {
   count: { type: 'string', default: '4' },
   size: { type: 'string', default: '56' },
   interval: { type: 'string', default: '1' },
-  ...airOption,
-}, `  --count N        requests (4)\n  --size BYTES     of data in each (56)\n  --interval S     seconds between them (1)\n${airHelp}`)
+  ...radioOptions,
+}, `  --count N        requests (4)\n  --size BYTES     of data in each (56)\n  --interval S     seconds between them (1)\n${radioHelp}`)
 const number = (name: 'count' | 'size' | 'interval', least: number): number => {
   const value = Number(values[name])
   return value >= least ? value : fail(`--${name} ${values[name]}: give a number from ${least}`)
 }
 const [count, size, interval] = [number('count', 1), number('size', 0), number('interval', 0) * 1000]
 
-const hosts = await openHosts({ ...link, air: values.air }).catch((error: Error) => fail(error.message))
+const hosts = await openHosts({ ...link, radio: radioOf(values, fail) }).catch((error: Error) => fail(error.message))
 const address = positionals[0] ?? hosts.peerIpv6
 const { stack } = hosts.us
 const layer = address.includes(':') ? stack.ipv6 : stack.ipv4

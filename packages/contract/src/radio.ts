@@ -40,6 +40,8 @@ export interface Radio {
   readonly abilities: RadioAbilities
   /** Milliseconds that a symbol takes: 0.016 at 2.4 GHz. The MAC's times are symbols. */
   readonly symbol: number
+  /** Symbols until an acknowledgment is overdue, where that is more than the standard's 54: a program or a network is between the radios. */
+  readonly ackWait?: number
   start(sink: RadioSink, buffers: BufferSource): void | Promise<void>
   stop(): void | Promise<void>
   /**
@@ -61,7 +63,7 @@ export interface Radio {
 
 /** What a radio tells its MAC. */
 export interface RadioSink {
-  /** A frame with a good FCS, without it. Its reference passes to the sink. Strength in dBm, link quality 0 to 255. */
+  /** A frame with a good FCS, without it. Its reference passes to the sink. Strength in dBm, NaN where it cannot tell; link quality 0 to 255. */
   frame(frame: NetBuf, rssi: number, lqi: number): void
   /** The last frame has left, after so many attempts. `pending`: its acknowledgement said that more waits for us. */
   transmitted(outcome: RadioOutcome, attempts: number, pending: boolean): void

@@ -56,5 +56,6 @@ export const ieee802154 = /* @__PURE__ */ feature({
 })
 
 export { ieee802154Options } from './options.ts'
+export { passes } from './filter.ts'
 export { Ieee802154L2 } from './l2.ts'
 export { Mac, type ControlInput, type MacAttributes, type MacDevice, type MacSettings } from './mac.ts'

@@ -5,13 +5,17 @@
  * It has one frame to send at a time, and one timer: until the channel is to be assessed, or until an acknowledgment is overdue.
  */
 
-import type { BufferSource, Device, DeviceSink, Env, Instant, LinkAddress, NetBuf, Radio, RadioOutcome, RadioSink, Timer } from '@favonius/contract'
+import type { BufferSource, Device, DeviceSink, Env, Instant, LinkAddress, NetBuf, Radio, RadioFilter, RadioOutcome, RadioSink, Timer } from '@favonius/contract'
 import { settle, type Settings } from '@favonius/kconfig'
 import { failure, linkAddress } from '@favonius/inet'
 import { Duplicates } from './duplicates.ts'
+import { passes } from './filter.ts'
 import { ieee802154Options } from './options.ts'
 import { CCA, DUPLICATE, LIFS, SHORT_FRAME, SIFS, UNIT_BACKOFF } from './timing.ts'
-import { addressModes, BROADCAST, control, FrameHeader, frameTypes, MAX_FRAME, NO_SHORT_ADDRESS, readFrame, versions, writeFrame } from './wire/frame.ts'
+import {
+  addressModes, asksForAcknowledgment, BROADCAST, control, FrameHeader, frameTypes, MAX_ACKNOWLEDGMENT, MAX_FRAME, NO_SHORT_ADDRESS, readFrame, versions,
+  writeAcknowledgment,
+} from './wire/frame.ts'
 import { FCS } from './wire/fcs.ts'
 
 /** How a MAC is set: the options of `ieee802154()`. */
@@ -48,9 +52,6 @@ export type ControlInput = (header: FrameHeader, frame: NetBuf, rssi: number, lq
 
 /** aMaxMacSafePayloadSize (IEEE 802.15.4-2015 §8.4.2): what fits into a frame whatever its header; RFC 4944 §4 reckons with it. */
 const SAFE_PAYLOAD = 102
-/** Bytes of the longest acknowledgment: one of 2015 to an extended address. */
-const ACKNOWLEDGMENT = 13
-
 /** What the frame to be sent is waiting for. */
 type Stage = 'idle' | 'backoff' | 'sending' | 'acknowledgment'
 
@@ -73,6 +74,8 @@ export class Mac implements MacDevice, RadioSink {
   #attributes: MacAttributes
   #shortLink: LinkAddress | undefined
   #promiscuous = false
+  /** What is for us, as the radio was told. */
+  #heard: RadioFilter
   #sink: DeviceSink | undefined
   #buffers: BufferSource | undefined
   /** macDSN. */
@@ -111,6 +114,7 @@ export class Mac implements MacDevice, RadioSink {
     this.address = address
     const { panId, channel, power, acknowledge } = this.#settings
     this.#attributes = { panId, channel, power, acknowledge, shortAddress: BROADCAST }
+    this.#heard = { address, panId, shortAddress: BROADCAST, promiscuous: false }
     this.#sequence = env.random.uint32() & 0xff
     this.#duplicates = new Duplicates(DUPLICATE * radio.symbol)
     this.#timer = env.clock.timer((now) => this.#fire(now))
@@ -166,7 +170,8 @@ export class Mac implements MacDevice, RadioSink {
 
   #filter(): void {
     const { panId, shortAddress } = this.#attributes
-    this.#radio.filter({ address: this.address, panId, shortAddress, promiscuous: this.#promiscuous })
+    this.#heard = { address: this.address, panId, shortAddress, promiscuous: this.#promiscuous }
+    this.#radio.filter(this.#heard)
   }
 
   // ---- a device ----
@@ -293,7 +298,7 @@ export class Mac implements MacDevice, RadioSink {
     if (this.#stage !== 'sending') return
     if (outcome === 'sent' && this.#mayRepeat()) {
       this.#stage = 'acknowledgment'
-      this.#timer.schedule(now + this.#settings.ackWait * this.#radio.symbol)
+      this.#timer.schedule(now + Math.max(this.#settings.ackWait, this.#radio.ackWait ?? 0) * this.#radio.symbol)
       return
     }
     if (attempts > 1) this.#attempts += attempts - 1
@@ -338,9 +343,9 @@ export class Mac implements MacDevice, RadioSink {
       if (this.#stage === 'acknowledgment' && header.sequence === this.#awaited) this.#done(undefined, this.#env.clock.now())
       return this.#hearAnyway(frame, sink, undefined)
     }
-    if (!this.#isOurs(header)) return this.#hearAnyway(frame, sink, 'for another station')
+    if (!passes(header, this.#heard)) return this.#hearAnyway(frame, sink, 'for another station')
     if (header.security) return this.#hearAnyway(frame, sink, 'secured, and there is no key')
-    if (header.acknowledge && !header.broadcast && header.sequence >= 0) this.#acknowledge(header, sink)
+    if (asksForAcknowledgment(header)) this.#acknowledge(header, sink)
     if (this.#duplicates.heard(header, this.#env.clock.now())) return void this.#lose(frame, 'heard before')
     if (header.type === frameTypes.data) return sink.frame(frame)
     if (this.control === undefined) return this.#hearAnyway(frame, sink, header.type === frameTypes.beacon ? 'beacon' : 'MAC command')
@@ -367,36 +372,12 @@ export class Mac implements MacDevice, RadioSink {
     if (reason !== undefined) sink.lost(reason)
   }
 
-  /** The third level of filtering, §6.7.2, as a device that is no coordinator passes it. */
-  #isOurs({ type, destinationMode, destinationPan, destinationHi, destinationLo, sourcePan }: FrameHeader): boolean {
-    const { panId, shortAddress } = this.#attributes
-    if (destinationPan >= 0 && destinationPan !== panId && destinationPan !== BROADCAST && panId !== BROADCAST) return false
-    switch (destinationMode) {
-      case addressModes.extended: return destinationLo === this.address.lo && destinationHi === this.address.hi
-      case addressModes.short: return destinationLo === BROADCAST || (destinationLo === shortAddress && shortAddress < NO_SHORT_ADDRESS)
-      // To the coordinator of a PAN, which we are not; but for beacons, which are to everyone.
-      default: return type === frameTypes.beacon && (sourcePan < 0 || sourcePan === panId || panId === BROADCAST)
-    }
-  }
-
-  /** A frame of 2015 is acknowledged in kind, by one that names its station; others by their number alone (§6.7.4.2). */
   #acknowledge(header: FrameHeader, sink: DeviceSink): void {
     if (!this.#settings.ackReply || (this.#radio.abilities.acknowledge && !this.#promiscuous)) return
     if (this.#stage === 'sending' || this.#acknowledging) return sink.lost('acknowledgment not sent: the radio is busy')
-    const acknowledgment = this.#buffers!.alloc(ACKNOWLEDGMENT)
+    const acknowledgment = this.#buffers!.alloc(MAX_ACKNOWLEDGMENT)
     if (acknowledgment === undefined) return sink.lost('no buffer')
-    const { dv, offset } = acknowledgment
-    const { version, sequence } = header
-    if (version === versions.v2015) {
-      const panId = header.sourcePan >= 0 ? header.sourcePan : header.destinationPan
-      acknowledgment.add(writeFrame({
-        type: frameTypes.acknowledgment, version, sequence, destination: header.source, destinationPan: panId < 0 ? undefined : panId,
-      }, dv, offset))
-    } else {
-      acknowledgment.add(3)
-      dv.setUint16(offset, frameTypes.acknowledgment, true)
-      dv.setUint8(offset + 2, sequence)
-    }
+    acknowledgment.add(writeAcknowledgment(header, acknowledgment.dv, acknowledgment.offset))
     this.#acknowledging = true
     this.#radio.transmit(acknowledgment)
   }

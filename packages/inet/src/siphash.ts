@@ -7,12 +7,12 @@
  * worth. Linux computes its initial sequence numbers with it.
  */
 
-/** SipHash-2-4 with one key. */
+/** SipHash-2-4. */
 export class SipHash {
-  readonly #k0: number
-  readonly #K0: number
-  readonly #k1: number
-  readonly #K1: number
+  #k0 = 0
+  #K0 = 0
+  #k1 = 0
+  #K1 = 0
   /** The four words of state, v0 to v3: the low half small, the high half large. */
   #a = 0
   #A = 0
@@ -28,6 +28,11 @@ export class SipHash {
 
   /** `key` is 16 bytes. */
   constructor(key: DataView) {
+    this.rekey(key)
+  }
+
+  /** Takes another key of 16 bytes, from the next hash on. */
+  rekey(key: DataView): void {
     this.#k0 = key.getInt32(0, true)
     this.#K0 = key.getInt32(4, true)
     this.#k1 = key.getInt32(8, true)

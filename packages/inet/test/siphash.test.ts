@@ -19,4 +19,18 @@ test('the vectors of the paper (appendix A) and of its reference program', () =>
   }
 })
 
+test('another key makes another hash, and the first one the same again', () => {
+  const [one, two] = [DataView, DataView].map((View, i) => new View(new Uint8Array(16).fill(i).buffer)) as [DataView, DataView]
+  const hash = new SipHash(one)
+  const of = (): readonly number[] => {
+    hash.hash(one, 16)
+    return [hash.low, hash.high]
+  }
+  const first = of()
+  hash.rekey(two)
+  assert.not.equal(of(), first)
+  hash.rekey(one)
+  assert.equal(of(), first)
+})
+
 test.run()

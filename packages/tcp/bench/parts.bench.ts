@@ -100,8 +100,8 @@ await nanoseconds('receive buffer: 64 segments, the first one last', () => {
 // Flows.
 const local = ipv6(0x20010db8, 0, 0, 1)
 for (const [name, make] of [
-  ['IPv4', (i: number): Flow => ({ local: { ip: ipv4(0x0a000001), port: 80 }, remote: { ip: ipv4(0x0a000100 + (i >> 4)), port: 32_768 + i } })],
-  ['IPv6', (i: number): Flow => ({ local: { ip: local, port: 80 }, remote: { ip: ipv6(0x20010db8, 0, i << 16, i), port: 32_768 + i } })],
+  ['IPv4', (i: number): Flow => ({ local: { ip: ipv4(0x0a000001), port: 80 }, remote: { ip: ipv4(0x0a000100 + (i >> 4)), port: 32_768 + i }, row: -1 })],
+  ['IPv6', (i: number): Flow => ({ local: { ip: local, port: 80 }, remote: { ip: ipv6(0x20010db8, 0, i << 16, i), port: 32_768 + i }, row: -1 })],
 ] as const) {
   const table = new FlowTable<Flow>(0x5eed, 10_000)
   const flows = Array.from({ length: 1000 }, (_, i) => make(i))

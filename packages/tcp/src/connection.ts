@@ -67,8 +67,9 @@ export class Connection implements TcpConnection, Flow {
   readonly remote: TcpEndpoint
   state: TcpState = 'CLOSED'
   sink: TcpSink
-  /** In the layer's roster. */
+  /** In the layer's roster, and in its table of flows. */
   place = -1
+  row = -1
   /** The one that it keeps to. */
   readonly iface: Interface | undefined
 

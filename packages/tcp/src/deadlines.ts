@@ -68,7 +68,7 @@ export class Deadlines {
 
   /** Nothing is waited for any more. */
   end(): void {
-    this.#at.fill(Infinity)
+    for (let i = 0; i < this.#at.length; i++) this.#at[i] = Infinity // short: `fill` takes three times as long
     this.#due = Infinity
     this.#timer.cancel()
   }

@@ -14,6 +14,8 @@ import { isLinkLocal, sameAddress } from '@favonius/inet'
 export interface Flow {
   readonly local: TcpEndpoint
   readonly remote: TcpEndpoint
+  /** Its row in the table, which alone changes it; −1 when it is in none. */
+  row: number
 }
 
 /** Places at first; a power of two. */
@@ -25,9 +27,10 @@ const HALVES = 18
 export class FlowTable<F extends Flow> {
   readonly #limit: number
   readonly #keys = new Int32Array(HALVES)
-  /** Without gaps, in no order. */
+  /** Rows without gaps, in no order; and their hashes. */
   readonly #flows: F[] = []
-  /** For each place, 1 + the index of its flow, or 0; and that one's hash. */
+  readonly #hashes: number[] = []
+  /** For each place, 1 + the row of its flow, or 0; and that one's hash. */
   #places = new Int32Array(2 * FEW)
   #mask = FEW - 1
   /** The high bits of a hash are a place. */
@@ -46,14 +49,17 @@ export class FlowTable<F extends Flow> {
 
   /** The flow with these ends. Link-local addresses are the same in the same zone only (RFC 4007 §6); of others the zone means nothing. */
   find(local: Address, localPort: number, remote: Address, remotePort: number): F | undefined {
-    const hash = this.#hash(local, localPort, remote, remotePort)
+    return this.#find(this.#hash(local, localPort, remote, remotePort), local, localPort, remote, remotePort)
+  }
+
+  #find(hash: number, local: Address, localPort: number, remote: Address, remotePort: number): F | undefined {
     const places = this.#places
     const mask = this.#mask
     for (let place = hash >>> this.#shift; ; place = (place + 1) & mask) {
-      const index = places[2 * place]!
-      if (index === 0) return undefined
+      const row = places[2 * place]! - 1
+      if (row < 0) return undefined
       if (places[2 * place + 1] !== hash) continue
-      const flow = this.#flows[index - 1]!
+      const flow = this.#flows[row]!
       if (flow.remote.port === remotePort && flow.local.port === localPort && same(flow.remote.ip, remote) && same(flow.local.ip, local)) return flow
     }
   }
@@ -61,35 +67,44 @@ export class FlowTable<F extends Flow> {
   /** False, and nothing is changed, when there are `limit` flows, or one with the same ends. */
   add(flow: F): boolean {
     const { local, remote } = flow
-    if (this.#flows.length >= this.#limit || this.find(local.ip, local.port, remote.ip, remote.port) !== undefined) return false
+    const hash = this.#hash(local.ip, local.port, remote.ip, remote.port)
+    if (this.#flows.length >= this.#limit || this.#find(hash, local.ip, local.port, remote.ip, remote.port) !== undefined) return false
     if (this.#flows.length > this.#mask >>> 1) this.#grow()
+    flow.row = this.#flows.length
     this.#flows.push(flow)
-    this.#put(this.#flows.length, this.#hash(local.ip, local.port, remote.ip, remote.port))
+    this.#hashes.push(hash)
+    this.#put(flow.row, hash)
     return true
   }
 
   /** Puts `flow` in the place of one with the same ends. False, and nothing is changed, when that one is not in the table. */
   replace(old: F, flow: F): boolean {
-    const place = this.#placeOf(old)
-    if (place < 0) return false
-    this.#flows[this.#places[2 * place]! - 1] = flow
+    const { row } = old
+    if (row < 0) return false
+    this.#flows[row] = flow
+    flow.row = row
+    old.row = -1
     return true
   }
 
   /** Harmless when it is not in the table. */
   remove(flow: F): void {
-    const place = this.#placeOf(flow)
-    if (place < 0) return
+    const { row } = flow
+    if (row < 0) return
     const flows = this.#flows
-    const index = this.#places[2 * place]!
-    this.#clear(place)
-    // The last one takes its index.
-    const last = flows[flows.length - 1]!
-    if (last !== flow) {
-      this.#places[2 * this.#placeOf(last)] = index
-      flows[index - 1] = last
+    const hashes = this.#hashes
+    this.#clear(this.#placeOf(row))
+    // The last one takes its row.
+    const last = flows.length - 1
+    if (last !== row) {
+      this.#places[2 * this.#placeOf(last)] = row + 1
+      flows[row] = flows[last]!
+      flows[row].row = row
+      hashes[row] = hashes[last]!
     }
     flows.pop()
+    hashes.pop()
+    flow.row = -1
   }
 
   /** All flows, in no order. */
@@ -97,21 +112,18 @@ export class FlowTable<F extends Flow> {
     return this.#flows.slice()
   }
 
-  #placeOf(flow: F): number {
-    const { local, remote } = flow
-    const mask = this.#mask
-    for (let place = this.#hash(local.ip, local.port, remote.ip, remote.port) >>> this.#shift; ; place = (place + 1) & mask) {
-      const index = this.#places[2 * place]!
-      if (index === 0) return -1
-      if (this.#flows[index - 1] === flow) return place
-    }
+  #placeOf(row: number): number {
+    const places = this.#places
+    let place = this.#hashes[row]! >>> this.#shift
+    while (places[2 * place] !== row + 1) place = (place + 1) & this.#mask
+    return place
   }
 
-  #put(index: number, hash: number): void {
+  #put(row: number, hash: number): void {
     const places = this.#places
     let place = hash >>> this.#shift
     while (places[2 * place] !== 0) place = (place + 1) & this.#mask
-    places[2 * place] = index
+    places[2 * place] = row + 1
     places[2 * place + 1] = hash
   }
 
@@ -134,7 +146,7 @@ export class FlowTable<F extends Flow> {
     this.#places = new Int32Array(2 * old.length)
     this.#mask = old.length - 1
     this.#shift--
-    for (let i = 0; i < old.length; i += 2) if (old[i] !== 0) this.#put(old[i]!, old[i + 1]!)
+    for (let i = 0; i < old.length; i += 2) if (old[i] !== 0) this.#put(old[i]! - 1, old[i + 1]!)
   }
 
   #hash(a: Address, aPort: number, b: Address, bPort: number): number {

@@ -15,6 +15,7 @@ export class TimeWait implements Flow {
   /** When the time began for which it stands in the queue. */
   queued: Instant
   gone = false
+  row = -1
   readonly #layer: TcpLayer
   /** Where our sequence numbers ended. */
   readonly sndNxt: number

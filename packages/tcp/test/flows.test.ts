@@ -10,6 +10,7 @@ const test = suite('tcp: flows')
 const flow = (local: Address, localPort: number, remote: Address, remotePort: number): Flow => ({
   local: { ip: local, port: localPort },
   remote: { ip: remote, port: remotePort },
+  row: -1,
 })
 const find = <F extends Flow>(table: FlowTable<F>, { local, remote }: Flow): F | undefined => table.find(local.ip, local.port, remote.ip, remote.port)
 const copyOf = ({ local, remote }: Flow): Flow => flow(local.ip, local.port, remote.ip, remote.port)

@@ -42,4 +42,13 @@ test('each part of the four-tuple and of the secret changes them, and the offset
   assert.is(seen.size, 4 * tuples.length)
 })
 
+test('RFC 7323 §5.4: a four-tuple has its numbers again, whoever else was connected to meanwhile', () => {
+  const isn = new InitialSequence(virtual().random)
+  const first = isn.next(here, 1024, there, 80, 0)
+  const offset = isn.timestampOffset
+  isn.next(here, 1024, address('192.0.2.2'), 80, 0)
+  assert.is(isn.next(address('2001:db8::1'), 1024, address('2001:db8::2'), 80, 0), first)
+  assert.is(isn.timestampOffset, offset)
+})
+
 test.run()

@@ -298,6 +298,27 @@ function writeAddress(address: LinkAddress, dv: DataView, position: number): num
   return position + address.length
 }
 
+/** Bytes of the longest acknowledgment: one of 2015 to an extended address. */
+export const MAX_ACKNOWLEDGMENT = 13
+
+/** Whether an acknowledgment answers the frame (§6.7.4.2): where one is asked for, not by everyone, and there is a number to name. */
+export function asksForAcknowledgment({ acknowledge, broadcast, sequence }: FrameHeader): boolean {
+  return acknowledge && !broadcast && sequence >= 0
+}
+
+/** Writes the acknowledgment of a frame at `position`; returns its length in bytes. One of 2015 is answered in kind, by one that names its station. */
+export function writeAcknowledgment({ version, sequence, source, sourcePan, destinationPan }: FrameHeader, dv: DataView, position: number): number {
+  if (version === versions.v2015) {
+    const panId = sourcePan >= 0 ? sourcePan : destinationPan
+    return writeFrame({
+      type: frameTypes.acknowledgment, version, sequence, destination: source, destinationPan: panId < 0 ? undefined : panId,
+    }, dv, position)
+  }
+  dv.setUint16(position, frameTypes.acknowledgment, true)
+  dv.setUint8(position + 2, sequence)
+  return 3
+}
+
 /** Bytes of the header that `writeData` writes. */
 export function dataLength(from: LinkAddress, to: LinkAddress): number {
   return 5 + from.length + to.length
