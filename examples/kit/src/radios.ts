@@ -1,7 +1,7 @@
 /** The radios that an example may have: in memory, by UDP, or at the other end of a byte stream. */
 
 import { lookup } from 'node:dns/promises'
-import { pace, system, virtual, type VirtualEnv } from '@favonius/clock'
+import { pace, system, virtual } from '@favonius/clock'
 import type { BufferSource, Endpoint, Env, Radio } from '@favonius/contract'
 import { nodeDatagrams, nodeStreams } from '@favonius/node'
 import { SlipMote, SlipRadio } from '@favonius/serial/slip-radio'
@@ -72,18 +72,25 @@ export interface Radios {
   stop(): Promise<void>
 }
 
+/** An air whose time keeps pace with the real one; to be ended. No timer of the platform is as fine as a radio's times. */
+function openAir(loss = 0): { readonly env: Env; readonly air: Air; stop(): void } {
+  const env = virtual({ seed: Date.now(), epoch: Date.now() })
+  const air = new Air(env, { loss })
+  const end = pace(env)
+  return {
+    env, air,
+    stop() {
+      air.stop()
+      end()
+    },
+  }
+}
+
 /** Makes the radio that was chosen. On an air in memory it is at `place`. */
 export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] }: { readonly loss?: number; readonly place?: Place } = {}): Promise<Radios> {
   if (choice.kind === 'air') {
-    const [env, stopTime] = paced()
-    const air = new Air(env, { loss })
-    return {
-      env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {},
-      stop: async () => {
-        air.stop()
-        stopTime()
-      },
-    }
+    const { env, air, stop } = openAir(loss)
+    return { env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {}, stop: async () => stop() }
   }
   if (loss > 0) throw new Error('--drop is for what is in memory, and for TAP: there is nothing between a radio and its peer that could lose frames')
   const way = await wayOf(choice)
@@ -95,24 +102,16 @@ export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] 
     case 'upipe': return plain(new UpipeRadio(system, nodeStreams(), way))
     case 'slip-radio': {
       if ('remote' in way) return plain(await SlipRadio.open(system, nodeStreams(), way))
-      const [env, stopTime] = paced()
-      const air = new Air(env)
+      const { env, air, stop } = openAir()
       const mote = new SlipMote(env, air.radio({ at: [10, 0] }), nodeStreams(), way)
       return {
         env, air: undefined, radio: air.radio({ at: place }), number, where: `${where}, a border router of which we are the radio`,
         begin: (buffers) => mote.start(buffers),
         async stop() {
           await mote.stop()
-          air.stop()
-          stopTime()
+          stop()
         },
       }
     }
   }
-}
-
-/** Virtual time that keeps pace with the real one: no timer is as fine as a radio's times. And what stops it. */
-function paced(): [VirtualEnv, () => void] {
-  const env = virtual({ seed: Date.now(), epoch: Date.now() })
-  return [env, pace(env)]
 }

@@ -80,6 +80,18 @@ test('three of them over the air, where there is IPv6 alone', async () => {
   for (const protocol of ['UDP', 'TCP']) assert.is(client.stdout.match(new RegExp(`by ${protocol}: 3 of 3 came back whole`, 'g'))!.length, 1)
 })
 
+test('hidden terminals collide, and those in earshot do not', async () => {
+  const { code, stdout, stderr } = await run('hidden-terminal')
+  assert.is(code, 0, stderr)
+  const shares = (name: string) => [...stdout.matchAll(new RegExp(`${name} +([0-9.]+) %.* ([0-9.]+) %`, 'g'))].map(([, arrive, collide]) => [Number(arrive), Number(collide)] as const)
+  const [seen, hidden] = [shares('in earshot'), shares('hidden')]
+  assert.equal([seen.length, hidden.length], [4, 4])
+  for (const [i, [arrive, collide]] of hidden.entries()) {
+    assert.ok(arrive <= seen[i]![0])
+    if (i > 0) assert.ok(collide > 2 * seen[i]![1], `${collide} % of ${i} collide`)
+  }
+})
+
 test('radios between two programs: over UDP, over TCP, and one as the mote of the other', async () => {
   await Promise.all(([['--zep', '[::1]:'], ['--upipe', '127.0.0.1:'], ['--slip-radio', 'localhost:']] as const).map(async ([radio, host]) => {
     const port = await freePort()
@@ -104,18 +116,6 @@ test('the border router leads to the last node of a row, and the sniffer hears w
   assert.match(sniffer.stdout, /acknowledgment \(2003\)[^]*6LoWPAN, frag size 248/)
   assert.is([...packets(readFileSync(pcap))].length, Number(/^(\d+) frames$/m.exec(sniffer.stdout)![1]))
   rmSync(folder, { recursive: true })
-})
-
-test('hidden terminals collide, and those in earshot do not', async () => {
-  const { code, stdout, stderr } = await run('hidden-terminal')
-  assert.is(code, 0, stderr)
-  const shares = (name: string) => [...stdout.matchAll(new RegExp(`${name} +([0-9.]+) %.* ([0-9.]+) %`, 'g'))].map(([, arrive, collide]) => [Number(arrive), Number(collide)] as const)
-  const [seen, hidden] = [shares('in earshot'), shares('hidden')]
-  assert.equal([seen.length, hidden.length], [4, 4])
-  for (const [i, [arrive, collide]] of hidden.entries()) {
-    assert.ok(arrive <= seen[i]![0])
-    if (i > 0) assert.ok(collide > 2 * seen[i]![1], `${collide} % of ${i} collide`)
-  }
 })
 
 test('names are resolved, by an alias too', async () => {
