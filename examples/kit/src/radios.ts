@@ -1,14 +1,13 @@
 /** The radios that an example may have: in memory, by UDP, or at the other end of a byte stream. */
 
 import { lookup } from 'node:dns/promises'
-import { system } from '@favonius/clock'
+import { pace, system, virtual } from '@favonius/clock'
 import type { BufferSource, Endpoint, Env, Radio } from '@favonius/contract'
 import { nodeDatagrams, nodeStreams } from '@favonius/node'
 import { SlipMote, SlipRadio } from '@favonius/serial/slip-radio'
 import { UpipeRadio } from '@favonius/serial/upipe'
 import { Air, type Place } from '@favonius/sim'
 import { ZepRadio } from '@favonius/zep'
-import { paced } from './paced.ts'
 
 /** Where a radio's peer is: at a place, or it comes to a port of ours. */
 export type Way = { readonly remote: Endpoint } | { readonly local: Endpoint }
@@ -71,6 +70,12 @@ export interface Radios {
   /** To be called with the stack's buffers, before its interface is up. */
   begin(buffers: BufferSource): Promise<void>
   stop(): Promise<void>
+}
+
+/** No timer is as fine as a radio's times: over an air it is virtual time that runs, and keeps pace with the real one. */
+function paced(): { readonly env: Env; stop(): void } {
+  const env = virtual({ seed: Date.now(), epoch: Date.now() })
+  return { env, stop: pace(env) }
 }
 
 /** Makes the radio that was chosen. On an air in memory it is at `place`. */

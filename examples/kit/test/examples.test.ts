@@ -106,6 +106,18 @@ test('the border router leads to the last node of a row, and the sniffer hears w
   rmSync(folder, { recursive: true })
 })
 
+test('hidden terminals collide, and those in earshot do not', async () => {
+  const { code, stdout, stderr } = await run('hidden-terminal')
+  assert.is(code, 0, stderr)
+  const shares = (name: string) => [...stdout.matchAll(new RegExp(`${name} +([0-9.]+) %.* ([0-9.]+) %`, 'g'))].map(([, arrive, collide]) => [Number(arrive), Number(collide)] as const)
+  const [seen, hidden] = [shares('in earshot'), shares('hidden')]
+  assert.equal([seen.length, hidden.length], [4, 4])
+  for (const [i, [arrive, collide]] of hidden.entries()) {
+    assert.ok(arrive <= seen[i]![0])
+    if (i > 0) assert.ok(collide > 2 * seen[i]![1], `${collide} % of ${i} collide`)
+  }
+})
+
 test('names are resolved, by an alias too', async () => {
   const { code, stdout, stderr } = await run('dns-resolve')
   assert.is(code, 0, stderr)

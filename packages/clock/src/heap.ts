@@ -46,10 +46,10 @@ export class Entry implements Timer {
   }
 }
 
-const before = (a: Entry, b: Entry): boolean => a.key < b.key || (a.key === b.key && a.order < b.order)
-
 export class TimerHeap {
   readonly #entries: Entry[] = []
+  /** The key of each, beside it: what is compared stands together, and an entry is looked at only when keys are equal. */
+  readonly #keys: Instant[] = []
   readonly #waiter: Waiter | undefined
   #sequence = 0
 
@@ -116,18 +116,25 @@ export class TimerHeap {
   #remove(entry: Entry): void {
     const { index } = entry
     const last = this.#entries.pop()!
+    this.#keys.pop()
     entry.index = -1
     if (last === entry) return
     this.#place(last, index)
     // The one that fills the gap may come from another branch, and belong above it.
-    const parent = this.#entries[(index - 1) >> 2]
-    if (index > 0 && before(last, parent!)) this.#rise(last)
+    if (index > 0 && this.#isBefore(last, (index - 1) >> 2)) this.#rise(last)
     else this.#sink(last)
   }
 
   #place(entry: Entry, index: number): void {
     this.#entries[index] = entry
+    this.#keys[index] = entry.key
     entry.index = index
+  }
+
+  /** Whether an entry belongs before the one at `index`. */
+  #isBefore(entry: Entry, index: number): boolean {
+    const key = this.#keys[index]!
+    return entry.key < key || (entry.key === key && entry.order < this.#entries[index]!.order)
   }
 
   /** Takes the deadline for key, which is earlier than the key was. */
@@ -148,9 +155,8 @@ export class TimerHeap {
     let { index } = entry
     while (index > 0) {
       const up = (index - 1) >> 2
-      const parent = this.#entries[up]!
-      if (!before(entry, parent)) break
-      this.#place(parent, index)
+      if (!this.#isBefore(entry, up)) break
+      this.#place(this.#entries[up]!, index)
       index = up
     }
     this.#place(entry, index)
@@ -158,17 +164,22 @@ export class TimerHeap {
 
   #sink(entry: Entry): void {
     const entries = this.#entries
+    const keys = this.#keys
     let { index } = entry
     for (;;) {
       const first = 4 * index + 1
       if (first >= entries.length) break
       const end = Math.min(first + 4, entries.length)
-      let least = entries[first]!
-      for (let i = first + 1; i < end; i++) if (before(entries[i]!, least)) least = entries[i]!
-      if (!before(least, entry)) break
-      const gap = index
-      index = least.index
-      this.#place(least, gap)
+      let least = first
+      let key = keys[first]!
+      for (let i = first + 1; i < end; i++) {
+        if (keys[i]! > key || (keys[i] === key && entries[i]!.order > entries[least]!.order)) continue
+        least = i
+        key = keys[i]!
+      }
+      if (this.#isBefore(entry, least)) break
+      this.#place(entries[least]!, index)
+      index = least
     }
     this.#place(entry, index)
   }

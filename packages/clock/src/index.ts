@@ -6,4 +6,5 @@
 
 export { system } from './system.ts'
 export { virtual, type RunOptions, type VirtualEnv, type VirtualOptions } from './virtual.ts'
+export { pace, type PaceOptions } from './pace.ts'
 export { deferred, sleep, type Deferred } from './deferred.ts'

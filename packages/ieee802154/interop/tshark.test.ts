@@ -68,10 +68,12 @@ function generate(random: Random): Uint8Array<ArrayBuffer> {
   const address = () => [NO_LINK_ADDRESS, linkAddress(2, 0, below(0x10000)), linkAddress(8, random.uint32(), random.uint32())][below(3)]!
   const version = below(3)
   const modern = version === versions.v2015
-  const type = below(modern ? 2 : 4) === 0 ? frameTypes.command : frameTypes.data
+  const type = [frameTypes.data, frameTypes.data, frameTypes.command, frameTypes.acknowledgment, frameTypes.beacon][below(5)]!
   let [destination, source] = [address(), address()]
+  if (type === frameTypes.acknowledgment && !modern) return Uint8Array.of(frameTypes.acknowledgment | (below(2) ? control.pending : 0), version << 4, below(256))
+  if (type === frameTypes.beacon && !modern) destination = NO_LINK_ADDRESS
   // An older data frame has one address at least; so has a command, which is to somebody.
-  if (destination.length + source.length === 0) destination = source = linkAddress(2, 0, 1)
+  if (source.length === 0 && (destination.length === 0 || type === frameTypes.beacon)) source = linkAddress(2, 0, 1)
   const pan = below(0x10000)
   const both = destination.length > 0 && source.length > 0
   const panless = modern && below(3) === 0 && (!both || (destination.length === 8 && source.length === 8))
@@ -103,6 +105,8 @@ function generate(random: Random): Uint8Array<ArrayBuffer> {
   }
   dv.setUint16(0, word, true)
   if (type === frameTypes.command) bytes[at++] = 7
+  // Superframe specification, no guaranteed time slots, nobody whose data wait.
+  else if (type === frameTypes.beacon) at += 4
   else for (let n = below(30) + 8; n > 0; n--) bytes[at++] = below(256)
   // Room for the integrity code that a secured frame ends with.
   if (word & control.security) at += 16

@@ -186,6 +186,7 @@ export class Mac implements MacDevice, RadioSink {
   stop(): void | Promise<void> {
     this.#sink = undefined
     this.#buffers = undefined
+    this.#acknowledging = false
     this.#forget()
     this.#duplicates.forget()
     return this.#radio.stop()

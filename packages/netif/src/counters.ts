@@ -2,54 +2,35 @@
 
 import type { DropReason, Statistics } from '@favonius/contract'
 
-/** What one interface counted: an array slot for each counter, and one for each reason. */
-export class Tally {
-  readonly counters: number[]
-  readonly drops: number[]
-
-  constructor(counters: number, drops: number) {
-    this.counters = new Array<number>(counters).fill(0)
-    this.drops = new Array<number>(drops).fill(0)
-  }
-
-  add(other: Tally): void {
-    for (const [i, n] of other.counters.entries()) this.counters[i] = (this.counters[i] ?? 0) + n
-    for (const [i, n] of other.drops.entries()) this.drops[i] = (this.drops[i] ?? 0) + n
-  }
-}
-
 /**
  * Names in their order. Stacks whose layers name the same in the same order, as those do that are composed alike, have one record between them:
- * in a network of thousands it is there once, and not a quarter of each. So it never changes; one name more is another record.
+ * in a network of thousands it is there once, where it was a third of each. So it never changes; one name more is another record.
  */
-class Names {
+interface Names {
   readonly counters: readonly string[]
   readonly reasons: readonly DropReason[]
-  /** What follows from a name: the same record where it is known already. */
-  readonly #next = new Map<string, Names>()
-
-  constructor(counters: readonly string[], reasons: readonly DropReason[]) {
-    this.counters = counters
-    this.reasons = reasons
-  }
-
-  withCounter(name: string): Names {
-    return this.#follow(name, () => (this.counters.includes(name) ? this : new Names([...this.counters, name], this.reasons)))
-  }
-
-  /** `counters` by index. */
-  withReason(text: string, counters: readonly number[]): Names {
-    return this.#follow(`${text} ${counters}`, () => new Names(this.counters, [...this.reasons, { text, index: this.reasons.length, counters }]))
-  }
-
-  #follow(name: string, make: () => Names): Names {
-    let next = this.#next.get(name)
-    if (next === undefined) this.#next.set(name, (next = make()))
-    return next
-  }
+  /** What follows from a name, where that is known already. */
+  readonly next: Map<string, Names>
 }
 
-const NONE = /* @__PURE__ */ new Names([], [])
+const NONE: Names = { counters: [], reasons: [], next: /* @__PURE__ */ new Map() }
+
+/** What one interface counted: an array slot for each counter, and one for each reason. */
+export class Tally {
+  readonly counters: number[] = []
+  readonly drops: number[] = []
+
+  grow({ counters, reasons }: Names): void {
+    while (this.counters.length < counters.length) this.counters.push(0)
+    while (this.drops.length < reasons.length) this.drops.push(0)
+  }
+
+  /** Both have grown alike. */
+  add(other: Tally): void {
+    for (const [i, n] of other.counters.entries()) this.counters[i]! += n
+    for (const [i, n] of other.drops.entries()) this.drops[i]! += n
+  }
+}
 
 /** The counters and reasons that a stack's layers have named. */
 export class CounterTable {
@@ -60,43 +41,49 @@ export class CounterTable {
 
   /** A tally that grows as names are added. */
   tally(): Tally {
-    const { counters, reasons } = this.#names
-    const tally = new Tally(counters.length, reasons.length)
+    const tally = new Tally()
+    tally.grow(this.#names)
     this.#tallies.add(tally)
     return tally
   }
 
   /** Adds a tally to the past and forgets it. */
   retire(tally: Tally): void {
-    this.#past ??= this.tally()
-    this.#past.add(tally)
+    ;(this.#past ??= this.tally()).add(tally)
     this.#tallies.delete(tally)
   }
 
   counter(name: string): number {
-    const names = this.#names.withCounter(name)
-    if (names === this.#names) return names.counters.indexOf(name)
-    this.#names = names
-    for (const tally of this.#tallies) tally.counters.push(0)
-    return names.counters.length - 1
+    const { counters } = this.#names
+    const index = counters.indexOf(name)
+    if (index >= 0) return index
+    this.#follow(name, ({ reasons }) => ({ counters: [...counters, name], reasons, next: new Map() }))
+    return counters.length
   }
 
   reason(text: string, counters: readonly string[]): DropReason {
-    const { reasons } = this.#names
-    for (let i = 0; i < reasons.length; i++) if (reasons[i]!.text === text) return reasons[i]!
+    const known = this.#names.reasons.find((reason) => reason.text === text)
+    if (known !== undefined) return known
     const indices = counters.map((name) => this.counter(name))
-    this.#names = this.#names.withReason(text, indices)
-    for (const tally of this.#tallies) tally.drops.push(0)
+    this.#follow(`${text} ${indices}`, ({ counters, reasons }) => ({
+      counters, reasons: [...reasons, { text, index: reasons.length, counters: indices }], next: new Map(),
+    }))
     return this.#names.reasons.at(-1)!
+  }
+
+  /** Goes on to the names with one more. */
+  #follow(name: string, make: (names: Names) => Names): void {
+    const { next } = this.#names
+    if (!next.has(name)) next.set(name, make(this.#names))
+    this.#names = next.get(name)!
+    for (const tally of this.#tallies) tally.grow(this.#names)
   }
 
   /** Of one tally, or of all of them and the past. */
   statistics(only?: Tally): Statistics {
-    let sum = only
-    if (sum === undefined) {
-      sum = new Tally(this.#names.counters.length, this.#names.reasons.length)
-      for (const tally of this.#tallies) sum.add(tally)
-    }
+    const sum = only ?? new Tally()
+    sum.grow(this.#names)
+    if (only === undefined) for (const tally of this.#tallies) sum.add(tally)
     const counters: Record<string, Record<string, number>> = {}
     for (const [index, name] of this.#names.counters.entries()) {
       const dot = name.indexOf('.')

@@ -1,7 +1,7 @@
 import type { BufferPool, Device } from '@favonius/contract'
 import { virtual, type VirtualEnv } from '@favonius/clock'
 import { Arena } from '@favonius/netbuf'
-import { deviceConformance, type DeviceWorld } from '@favonius/testing'
+import { deviceConformance, radioConformance, type DeviceWorld } from '@favonius/testing'
 import { Mac } from '@favonius/ieee802154'
 import { Air, Bridge, EthernetLink, EthernetSegment, faulty, type SegmentDevice, type SegmentOptions } from '../src/index.ts'
 
@@ -72,6 +72,26 @@ deviceConformance('a MAC over a radio of the air', async () => {
     byReference: true,
     refuses: true,
     plug: (plugged) => (plugged ? air.repair(one) : air.fail(one)),
+    async until(done) {
+      while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
+    },
+    async settle() {
+      while (env.step());
+    },
+    run: (body) => body(),
+    stop: async () => air.stop(),
+  }
+})
+
+radioConformance('a radio of the air', async () => {
+  const env = virtual({ seed: 5 })
+  const buffers = new Arena({ chunkSize: 1 << 20 }).pool({ debug: true })
+  const air = new Air(env)
+  const [radio, other] = [air.radio(), air.radio({ at: [10, 0] })]
+  return {
+    radio, other, buffers,
+    channels: [26, 11],
+    work: (working) => (working ? air.repair(radio) : air.fail(radio)),
     async until(done) {
       while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
     },

@@ -4,7 +4,9 @@ import { ethernet } from '@favonius/ethernet'
 import { ieee802154 } from '@favonius/ieee802154'
 import { fcs, show } from '@favonius/ieee802154/wire'
 import { ipv4 } from '@favonius/ipv4'
+import { address, prefix } from '@favonius/inet'
 import { ipv6 } from '@favonius/ipv6'
+import { ipv6Forwarding } from '@favonius/ipv6/forwarding'
 import { packets, type CapturedPacket } from '@favonius/pcap'
 import { sockets } from '@favonius/sockets'
 import { suite } from '@favonius/testing'
@@ -99,6 +101,30 @@ test('a node may be on a wire and on two airs', async () => {
   assert.equal(node.radios.map(({ at }) => at), [[1, 2], [0, 0]])
   assert.throws(() => net.node('lost', [ethernet(), ipv6()], lan, { at: [0, 0] }), /a place stands behind its air/)
   assert.throws(() => net.node('deaf', [ethernet(), ipv6()], one), /list ieee802154\(\) of @favonius\/ieee802154/)
+  await net.stop()
+})
+
+test('a router between a wire and the air passes packets both ways, whole ones and fragments', async () => {
+  const net = simulate({ seed: 7 })
+  const [lan, air] = [net.ethernet(), net.air({ loss: 0.05 })]
+  const host = net.node('host', [ethernet(), ipv6()], lan)
+  const router = net.node('router', [ethernet(), ieee802154(), ipv6(), ipv6Forwarding()], lan, air, { at: [0, 0] })
+  const mote = net.node('mote', [ieee802154(), ipv6()], air, { at: [50, 0] })
+  host.stack.ipv6.addAddress(host.iface, '2001:db8:a::2/64')
+  router.stack.ipv6.addAddress(router.interfaces[0]!, '2001:db8:a::1/64')
+  router.stack.ipv6.addAddress(router.interfaces[1]!, '2001:db8:b::1/64')
+  mote.stack.ipv6.addAddress(mote.iface, '2001:db8:b::2/64')
+  host.stack.ip.addRoute({ prefix: prefix('2001:db8:b::/64'), gateway: address('2001:db8:a::1'), iface: host.iface })
+  mote.stack.ip.addRoute({ prefix: prefix('2001:db8:a::/64'), gateway: address('2001:db8:b::1'), iface: mote.iface })
+  await net.run(async () => {
+    await Promise.all([host, router, mote].flatMap(({ interfaces }) => interfaces.map((iface) => iface.up())))
+    for (const [from, to] of [[host, '2001:db8:b::2'], [mote, '2001:db8:a::2']] as const) {
+      for (const size of [8, 1200]) {
+        const { received } = await from.stack.ipv6.ping(to, { count: 10, size })
+        assert.ok(received >= 9, `${received} of 10 with ${size} bytes to ${to}`)
+      }
+    }
+  })
   await net.stop()
 })
 

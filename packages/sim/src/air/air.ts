@@ -1,5 +1,6 @@
 /**
- * The air: radios at places, what they send, and what becomes of it. It serves virtual time and real time alike.
+ * The air: radios at places, what they send, and what becomes of it. It wants virtual time, for no timer of a platform is as fine as a radio's
+ * times; `pace` of `@favonius/clock` lets that run as the real one does.
  *
  * A frame costs two events, its first symbol and its last, and arithmetic for each radio within reach. A radio that a frame is not for
  * costs no more than that: no buffer, and nothing it is told. The one that it is for gets the buffer itself, where nobody else holds it; others
@@ -7,10 +8,12 @@
  */
 
 import type { Env, Instant, LinkAddress, NetBuf, Timer } from '@favonius/contract'
-import { addressModes, BROADCAST, FrameHeader, frameTypes, readFrame } from '@favonius/ieee802154/wire'
+import { addressModes, FrameHeader, frameTypes, readFrame } from '@favonius/ieee802154/wire'
 import { linkAddress } from '@favonius/inet'
 import { Cells } from './cells.ts'
+import { Ears } from './ears.ts'
 import { quality, understood } from './errors.ts'
+import { Filters } from './filters.ts'
 import { Interferer, type InterfererOptions } from './interferer.ts'
 import { unitDisk, type Medium } from './media.ts'
 import { AirRadio, HEADROOM, type RadioHost } from './radio.ts'
@@ -67,8 +70,10 @@ export class Air {
   readonly #taps: AirTap[] = []
   readonly #header = new FrameHeader()
   readonly #counts = { sent: 0, heard: 0, lost: {} as Partial<Record<AirLossReason, number>> }
+  readonly #ears: Ears
+  readonly #filters = new Filters()
   /** Places of hearers in the list of the frame in hand, and what is noted of it. */
-  readonly #ears: number[] = []
+  readonly #hearers: number[] = []
   readonly #notes: string[] = []
   /** The most power of any station. */
   #loudest = 0
@@ -84,14 +89,13 @@ export class Air {
     this.#loss = loss
     const reach = medium.reach(0)
     this.#cells = new Cells(Number.isFinite(reach) && reach > 0 ? reach : 1)
-    const milliwatts = (dBm: number): number => 10 ** (dBm / 10)
+    const active = new Set<Transmission>()
+    this.#ears = new Ears(medium, capture, active, (number) => this.#radios[number]!.transmission)
     this.#host = {
       medium,
-      capture: milliwatts(capture),
-      noiseMilliwatts: milliwatts(medium.noise),
-      sensitivityMilliwatts: milliwatts(medium.sensitivity),
-      busyMilliwatts: milliwatts(medium.busy),
-      active: new Set<Transmission>(),
+      ears: this.#ears,
+      filters: this.#filters,
+      active,
       near: (station, reach, visit) => {
         this.#linked = true
         this.#cells.near(station.x, station.y, reach, visit)
@@ -177,7 +181,7 @@ export class Air {
   /** Whom a radio reaches, with the strength in dBm at which they hear it. */
   neighbours(radio: AirRadio): { readonly radio: AirRadio; readonly strength: number }[] {
     const { to, strengths } = radio.reach()
-    return to.map((each, i) => ({ radio: each, strength: strengths[i]! }))
+    return to.map((number, i) => ({ radio: this.#radios[number]!, strength: strengths[i]! }))
   }
 
   /** Whoever reaches a place must find out anew. */
@@ -200,49 +204,49 @@ export class Air {
     const header = this.#header
     const malformed = 'malformed' in readFrame(frame.dv, frame.offset, frame.length, header)
     const { to, losses } = links
-    const ears = this.#ears
+    const hearers = this.#hearers
     transmission.frame = undefined
     this.#counts.sent++
-    ears.length = 0
+    hearers.length = 0
     if (this.#notes.length > 0) this.#notes.length = 0
     let intended = 0
     for (let i = 0; i < to.length; i++) {
-      const hearer = to[i]!
-      if (!(hearer.filtered.promiscuous || (!malformed && isFor(hearer, header)))) continue
+      const number = to[i]!
+      if (!(malformed ? this.#filters.isPromiscuous(number) : this.#filters.pass(number, header))) continue
       const fate = transmission.fates[i]!
       // To everyone who can hear it, that is.
       if (fate === fates.weak && header.broadcast) continue
       intended++
-      if (fate !== fates.heard) this.#lose(reasonOf[fate]!, from, hearer, transmission.by[i]!, frame, now)
-      else if (this.#chance(losses?.[i] ?? 0)) this.#lose('by chance', from, hearer, -1, frame, now)
-      else if (this.#garbled(hearer, frame.length)) this.#lose('noise', from, hearer, -1, frame, now)
-      else ears.push(i)
+      if (fate !== fates.heard) this.#lose(reasonOf[fate]!, from, number, transmission.by[i]!, frame, now)
+      else if (this.#chance(losses?.[i] ?? 0)) this.#lose('by chance', from, number, -1, frame, now)
+      else if (this.#garbled(number, frame.length)) this.#lose('noise', from, number, -1, frame, now)
+      else hearers.push(i)
     }
-    if (intended === 0 && !malformed && isToOne(header)) this.#lose('out of reach', from, undefined, -1, frame, now)
-    if (header.type !== frameTypes.acknowledgment) from.awaited = !malformed && header.acknowledge ? header.sequence : -1
+    if (intended === 0 && !malformed && isToOne(header)) this.#lose('out of reach', from, -1, -1, frame, now)
+    if (header.type !== frameTypes.acknowledgment) this.#filters.awaits(from.number, !malformed && header.acknowledge ? header.sequence : -1)
     if (this.#taps.length > 0) this.#show(frame, now, transmission, header.broadcast)
-    this.#counts.heard += ears.length
+    this.#counts.heard += hearers.length
     this.#hand(frame, from, links, header.type === frameTypes.acknowledgment, now)
   }
 
   /** To each that heard it: copies, but for the last one, when nobody else has the frame. */
   #hand(frame: NetBuf, from: AirRadio, { to, strengths }: Links, acknowledges: boolean, now: Instant): void {
-    const ears = this.#ears
-    const last = frame.references === 1 ? ears.length - 1 : -1
-    for (let n = 0; n < ears.length; n++) {
-      const hearer = to[ears[n]!]!
+    const hearers = this.#hearers
+    const last = frame.references === 1 ? hearers.length - 1 : -1
+    for (let n = 0; n < hearers.length; n++) {
+      const hearer = this.#radios[to[hearers[n]!]!]!
       if (!hearer.on) continue
       const given = n === last ? frame : this.#copy(frame, hearer)
       if (given === undefined) {
-        this.#lose('no buffer', from, hearer, -1, frame, now)
+        this.#lose('no buffer', from, hearer.number, -1, frame, now)
         hearer.sink!.lost('no buffer')
         continue
       }
       // On the air there are bytes alone.
       given.priority = 0
       given.launch = 0
-      if (acknowledges) hearer.awaited = -1
-      hearer.sink!.frame(given, strengths[ears[n]!]!, quality(hearer.snr()))
+      if (acknowledges) this.#filters.awaits(hearer.number, -1)
+      hearer.sink!.frame(given, strengths[hearers[n]!]!, quality(this.#ears.snr(hearer.number)))
       if (n === last) return
     }
     frame.unref()
@@ -264,19 +268,21 @@ export class Air {
   }
 
   /** Drawn for, where noise makes it neither sure nor hopeless. */
-  #garbled(hearer: AirRadio, length: number): boolean {
+  #garbled(number: number, length: number): boolean {
     if (this.#medium.noise === -Infinity) return false
-    const share = understood(hearer.snr(), length + OVERHEAD)
+    const share = understood(this.#ears.snr(number), length + OVERHEAD)
     return share < 1 && this.#env.random.uint32() >= share * 2 ** 32
   }
 
   #cut(from: AirRadio, now: Instant): void {
     const { frame } = from.transmission
     this.#counts.sent++
-    this.#lose('cut off', from, undefined, -1, frame!, now)
+    this.#lose('cut off', from, -1, -1, frame!, now)
   }
 
-  #lose(why: AirLossReason, from: AirRadio, to: AirRadio | undefined, by: number, frame: NetBuf, at: Instant): void {
+  /** `number` is of who was to hear it, `by` of whose signal it was; −1 for nobody. */
+  #lose(why: AirLossReason, from: AirRadio, number: number, by: number, frame: NetBuf, at: Instant): void {
+    const to = this.#radios[number]
     const { lost } = this.#counts
     lost[why] = (lost[why] ?? 0) + 1
     if (this.#taps.length > 0) {
@@ -287,25 +293,14 @@ export class Air {
   }
 
   #show(frame: NetBuf, now: Instant, { channel, links }: Transmission, broadcast: boolean): void {
-    const ear = broadcast ? undefined : this.#ears[0]
+    const ear = broadcast ? undefined : this.#hearers[0]
     const heard: Heard = {
       channel,
       rssi: ear === undefined ? undefined : links!.strengths[ear],
-      lqi: ear === undefined ? undefined : quality(links!.to[ear]!.snr()),
+      lqi: ear === undefined ? undefined : quality(this.#ears.snr(links!.to[ear]!)),
     }
     for (const tap of this.#taps) tap(frame, now, this.#notes, heard)
   }
-}
-
-/** Whether a frame passes a radio's filter. An acknowledgment has no address: it is for who waits for its number. */
-function isFor(radio: AirRadio, header: FrameHeader): boolean {
-  if (header.type === frameTypes.acknowledgment) return header.sequence >= 0 && radio.awaited === header.sequence
-  const { panId, shortAddress, address } = radio.filtered
-  const { destinationMode, destinationPan, destinationLo } = header
-  if (destinationPan >= 0 && destinationPan !== panId && destinationPan !== BROADCAST && panId !== BROADCAST) return false
-  if (destinationMode === addressModes.extended) return destinationLo === address.lo && header.destinationHi === address.hi
-  if (destinationMode === addressModes.short) return destinationLo === BROADCAST || destinationLo === shortAddress
-  return header.type === frameTypes.beacon
 }
 
 /** It is for one station, which might have been there. */

@@ -1,4 +1,5 @@
 import type { Instant } from '@favonius/contract'
+import type { Ears } from './ears.ts'
 import type { AirRadio } from './radio.ts'
 import type { Medium, Station } from './media.ts'
 import { fates, Transmission, type Links } from './transmission.ts'
@@ -10,6 +11,7 @@ export interface Shared {
   near(station: Station, reach: number, visit: (radio: AirRadio) => void): void
   /** A radio by its number. */
   radio(number: number): AirRadio | undefined
+  readonly ears: Ears
   /** Signals on the air now. */
   readonly active: Set<Transmission>
 }
@@ -43,27 +45,26 @@ export class Emitter implements Station {
     const { transmission } = this
     transmission.links = links
     transmission.began = now
-    this.shared.active.add(transmission)
+    const { active, ears } = this.shared
+    active.add(transmission)
     const { to, milliwatts } = links
     if (transmission.fates.length !== to.length) {
       transmission.fates = new Array<number>(to.length).fill(0)
       transmission.by = new Array<number>(to.length).fill(-1)
     }
     for (let i = 0; i < to.length; i++) {
-      const hearer = to[i]!
       transmission.by[i] = -1
-      transmission.fates[i] = !hearer.on ? fates.off
-        : transmission.channel >= 0 && hearer.channel !== transmission.channel ? fates.channel
-        : hearer.hear(transmission, i, milliwatts[i]!)
+      transmission.fates[i] = ears.hear(to[i]!, transmission, i, milliwatts[i]!, now)
     }
   }
 
   /** It is over. What became of it stands in `fates`. */
   end(now: Instant): void {
     const { transmission } = this
-    const { to } = transmission.links!
-    this.shared.active.delete(transmission)
-    for (let i = 0; i < to.length; i++) to[i]!.silence(transmission, now)
+    const { active, ears } = this.shared
+    const { to, milliwatts } = transmission.links!
+    active.delete(transmission)
+    for (let i = 0; i < to.length; i++) if (transmission.fates[i]! < fates.channel) ears.silence(to[i]!, transmission, milliwatts[i]!, now)
   }
 
   /** Whom it reaches. */
@@ -83,7 +84,7 @@ export class Emitter implements Station {
     const inOrder = to.slice().sort((a, b) => a.number - b.number) // as long as it must be: `push` leaves room behind
     const strengths = inOrder.map((radio) => medium.strength(this, radio, this.emits))
     return {
-      to: inOrder, strengths,
+      to: inOrder.map(({ number }) => number), strengths,
       milliwatts: strengths.map(milliwattsOf),
       losses: medium.loss === undefined ? undefined : inOrder.map((radio) => medium.loss!(this, radio)),
     }

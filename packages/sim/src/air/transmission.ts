@@ -22,9 +22,9 @@ export interface AirLoss {
   readonly frame: NetBuf
 }
 
-/** Whom a station reaches, and how well: parallel arrays, made when it first sends and again when someone has moved. */
+/** Whom a station reaches, by number, and how well: parallel arrays, made when it first sends and again when someone has moved. */
 export interface Links {
-  readonly to: readonly AirRadio[]
+  readonly to: readonly number[]
   /** dBm. */
   readonly strengths: readonly number[]
   /** The same in milliwatts, which can be added. */
@@ -33,11 +33,16 @@ export interface Links {
   readonly losses: readonly number[] | undefined
 }
 
-/** What becomes of a frame at a hearer. */
-export const fates = { heard: 0, weak: 1, collision: 2, sending: 3, off: 4, channel: 5, interference: 6 } as const
+/**
+ * What becomes of a frame at a hearer: `late` and `wasOff` when it began to listen after the frame's beginning. With the last two, the signal is
+ * not among those that the hearer hears.
+ */
+export const fates = { heard: 0, weak: 1, collision: 2, sending: 3, interference: 4, late: 5, wasOff: 6, channel: 7, off: 8 } as const
 
 /** How a fate is told of. */
-export const reasonOf: readonly AirLossReason[] = ['by chance', 'too weak', 'collision', 'sending', 'off', 'other channel', 'interference']
+export const reasonOf: readonly AirLossReason[] = [
+  'by chance', 'too weak', 'collision', 'sending', 'interference', 'other channel', 'off', 'other channel', 'off',
+]
 
 /** A signal on the air, with the frame that it carries, if any. A station has one, and uses it again. */
 export class Transmission {
