@@ -6,8 +6,9 @@ import { build } from 'esbuild'
 import { root } from './process.mjs'
 import { stories } from './stories.mjs'
 
-/** `*` is anything within a folder, `**` anything at all. */
-const matcher = (glob) => new RegExp(`^${glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*\*|\*/g, (stars) => (stars === '**' ? '.*' : '[^/]*'))}$`)
+/** `*` is anything within a folder, `**` anything at all, `{a,b}` one of these. */
+const meanings = { '**': '.*', '*': '[^/]*', '{': '(?:', '}': ')', ',': '|' }
+const matcher = (glob) => new RegExp(`^${glob.replace(/\*\*|[*{},]|[.+?^$()|[\]\\]/g, (part) => meanings[part] ?? `\\${part}`)}$`)
 
 async function measure({ name, entry, budget, forbidden }) {
   const row = { name, budget, minified: 0, gzipped: 0, troubles: [] }

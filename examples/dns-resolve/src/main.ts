@@ -7,6 +7,7 @@
 import { narrate, openHosts, readOptions, type Host } from '@favonius-examples/kit'
 import { system } from '@favonius/clock'
 import { DnsClient } from '@favonius/dns'
+import { overTcp } from '@favonius/dns/tcp'
 import { emit, FLAG, parse, RCODE, TYPE, type Data, type Resource } from '@favonius/dns/wire'
 import { address } from '@favonius/inet'
 
@@ -42,7 +43,7 @@ const { link, positionals, fail } = readOptions('npm run example dns-resolve -- 
 const hosts = await openHosts(link, narrate()).catch((error: Error) => fail(error.message))
 if (hosts.peer !== undefined) await serve(hosts.peer)
 const { stack } = hosts.us
-const client = new DnsClient(system, stack.sockets, stack.sockets, { servers: `[${hosts.peerIpv6}]:${PORT} ${hosts.peerIpv4}:${PORT}` })
+const client = new DnsClient(system, stack.sockets, overTcp(stack.sockets), { servers: `[${hosts.peerIpv6}]:${PORT} ${hosts.peerIpv4}:${PORT}` })
 let failed = 0
 for (const name of positionals.length > 0 ? positionals : ['www.zephyrproject.org', 'zephyrproject.org', 'none.zephyrproject.org']) {
   for (const type of ['A', 'AAAA'] as const) {

@@ -1,6 +1,8 @@
+export { serveSample, type Sample } from './coap.ts'
 export { readOptions, type LinkOptions } from './options.ts'
 export { openRadio, radioHelp, radioOf, radioOptions, type RadioChoice, type Radios } from './radios.ts'
 export { ECHO_PORT, openHosts, serveEcho, serveEchoStreams, type Host, type Hosts } from './host.ts'
+export { netHelp, netOptions, openNets, type NetOptions, type Nets, type Place } from './nets.ts'
 export { untilInterrupted } from './end.ts'
 export { line } from './line.ts'
 export { ms, narrate, neighbors, statistics, table } from './show.ts'

@@ -72,24 +72,25 @@ export interface Radios {
   stop(): Promise<void>
 }
 
-/** No timer is as fine as a radio's times: over an air it is virtual time that runs, and keeps pace with the real one. */
-function paced(): { readonly env: Env; stop(): void } {
+/** An air whose time keeps pace with the real one; to be ended. No timer of the platform is as fine as a radio's times. */
+function openAir(loss = 0): { readonly env: Env; readonly air: Air; stop(): void } {
   const env = virtual({ seed: Date.now(), epoch: Date.now() })
-  return { env, stop: pace(env) }
+  const air = new Air(env, { loss })
+  const end = pace(env)
+  return {
+    env, air,
+    stop() {
+      air.stop()
+      end()
+    },
+  }
 }
 
 /** Makes the radio that was chosen. On an air in memory it is at `place`. */
 export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] }: { readonly loss?: number; readonly place?: Place } = {}): Promise<Radios> {
   if (choice.kind === 'air') {
-    const time = paced()
-    const air = new Air(time.env, { loss })
-    return {
-      env: time.env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {},
-      stop: async () => {
-        air.stop()
-        time.stop()
-      },
-    }
+    const { env, air, stop } = openAir(loss)
+    return { env, air, radio: air.radio({ at: place }), number: 1, where: 'on the air', begin: async () => {}, stop: async () => stop() }
   }
   if (loss > 0) throw new Error('--drop is for what is in memory, and for TAP: there is nothing between a radio and its peer that could lose frames')
   const way = await wayOf(choice)
@@ -101,16 +102,14 @@ export async function openRadio(choice: RadioChoice, { loss = 0, place = [0, 0] 
     case 'upipe': return plain(new UpipeRadio(system, nodeStreams(), way))
     case 'slip-radio': {
       if ('remote' in way) return plain(await SlipRadio.open(system, nodeStreams(), way))
-      const time = paced()
-      const air = new Air(time.env)
-      const mote = new SlipMote(time.env, air.radio({ at: [10, 0] }), nodeStreams(), way)
+      const { env, air, stop } = openAir()
+      const mote = new SlipMote(env, air.radio({ at: [10, 0] }), nodeStreams(), way)
       return {
-        env: time.env, air: undefined, radio: air.radio({ at: place }), number, where: `${where}, a border router of which we are the radio`,
+        env, air: undefined, radio: air.radio({ at: place }), number, where: `${where}, a border router of which we are the radio`,
         begin: (buffers) => mote.start(buffers),
         async stop() {
           await mote.stop()
-          air.stop()
-          time.stop()
+          stop()
         },
       }
     }

@@ -80,6 +80,18 @@ test('three of them over the air, where there is IPv6 alone', async () => {
   for (const protocol of ['UDP', 'TCP']) assert.is(client.stdout.match(new RegExp(`by ${protocol}: 3 of 3 came back whole`, 'g'))!.length, 1)
 })
 
+test('hidden terminals collide, and those in earshot do not', async () => {
+  const { code, stdout, stderr } = await run('hidden-terminal')
+  assert.is(code, 0, stderr)
+  const shares = (name: string) => [...stdout.matchAll(new RegExp(`${name} +([0-9.]+) %.* ([0-9.]+) %`, 'g'))].map(([, arrive, collide]) => [Number(arrive), Number(collide)] as const)
+  const [seen, hidden] = [shares('in earshot'), shares('hidden')]
+  assert.equal([seen.length, hidden.length], [4, 4])
+  for (const [i, [arrive, collide]] of hidden.entries()) {
+    assert.ok(arrive <= seen[i]![0])
+    if (i > 0) assert.ok(collide > 2 * seen[i]![1], `${collide} % of ${i} collide`)
+  }
+})
+
 test('radios between two programs: over UDP, over TCP, and one as the mote of the other', async () => {
   await Promise.all(([['--zep', '[::1]:'], ['--upipe', '127.0.0.1:'], ['--slip-radio', 'localhost:']] as const).map(async ([radio, host]) => {
     const port = await freePort()
@@ -106,23 +118,19 @@ test('the border router leads to the last node of a row, and the sniffer hears w
   rmSync(folder, { recursive: true })
 })
 
-test('hidden terminals collide, and those in earshot do not', async () => {
-  const { code, stdout, stderr } = await run('hidden-terminal')
-  assert.is(code, 0, stderr)
-  const shares = (name: string) => [...stdout.matchAll(new RegExp(`${name} +([0-9.]+) %.* ([0-9.]+) %`, 'g'))].map(([, arrive, collide]) => [Number(arrive), Number(collide)] as const)
-  const [seen, hidden] = [shares('in earshot'), shares('hidden')]
-  assert.equal([seen.length, hidden.length], [4, 4])
-  for (const [i, [arrive, collide]] of hidden.entries()) {
-    assert.ok(arrive <= seen[i]![0])
-    if (i > 0) assert.ok(collide > 2 * seen[i]![1], `${collide} % of ${i} collide`)
-  }
-})
-
 test('names are resolved, by an alias too', async () => {
   const { code, stdout, stderr } = await run('dns-resolve')
   assert.is(code, 0, stderr)
   for (const name of ['www.zephyrproject.org', 'zephyrproject.org']) assert.match(stdout, new RegExp(`^${name} A: 192.0.2.80\n${name} AAAA: 2001:db8::80$`, 'm'))
   assert.match(stdout, /none.zephyrproject.org AAAA: ENOTFOUND\n6 questions were sent, 0 answered from the cache/)
+})
+
+test('CoAP: every resource of the sample, over a stack and over the kernel', async () => {
+  const [server, client] = await Promise.all([run('coap-server'), run('coap-client', '--drop', '5%')])
+  assert.equal([server.code, client.code], [0, 0], server.stderr + client.stderr + client.stdout)
+  for (const said of ['GET /test: 2.05', 'PUT /test: 2.04', 'POST /test: 2.01', 'DELETE /test: 2.02']) assert.ok(server.stdout.includes(said))
+  assert.match(client.stdout, /the links: 2\.05 \/test \/seg1[^]*those of core1: 2\.05 <\/core1>;title="core1 Link";rt="core1"\n[^]*GET \/large: 2\.05 128 bytes[^]*GET \/large-update: 2\.05 500 bytes/)
+  assert.is(client.stdout.match(/Counter: \d+/g)!.length, 3)
 })
 
 test('a host and its service are found on the link', async () => {
@@ -168,6 +176,12 @@ test('HTTP over a stack, and through bad networks', async () => {
   assert.equal([server.code, fetched.code], [0, 0], server.stderr + fetched.stderr)
   assert.match(server.stdout, /got 200: <!doctype html>[^]*got 200: the same again, please[^]*got 404/)
   assert.is(fetched.stdout.match(/: 200, whole, after/g)!.length, 4)
+})
+
+test('MQTT.js over a stack, to aedes over another', async () => {
+  const { code, stdout, stderr } = await run('mqtt', '--count', '2')
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /6 of 6 came back by way of 192\.0\.2\.2[^]*6 of 6 came back by way of 2001:db8::2/)
 })
 
 test('hosts that nobody has configured', async () => {

@@ -15,6 +15,17 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array): string
 }
 
+/** For `coap` alone, which reads hosts by it. */
+interface URL {
+  readonly hostname: string
+}
+
+// oxlint-disable-next-line no-var -- a `var` merges with theirs, where a `const` is in its way
+declare var URL: {
+  new(url: string, base?: string | URL): URL
+  canParse(url: string, base?: string | URL): boolean
+}
+
 interface AbortSignal {
   readonly aborted: boolean
   readonly reason: unknown
@@ -23,12 +34,20 @@ interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-/** Web Streams, for `sockets` alone: as much as is constructed and handed out. */
+/** Web Streams, for sockets in the web's shape: as much as is constructed and handed out. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as Node and the DOM declare it, with which it merges where they are
 interface ReadableStream<R = any> {
   readonly locked: boolean
   cancel(reason?: unknown): Promise<void>
   pipeTo(destination: WritableStream<R>): Promise<void>
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- likewise
+interface ReadableStreamDefaultController<R = any> {
+  readonly desiredSize: number | null
+  enqueue(chunk: R): void
+  close(): void
+  error(reason?: unknown): void
 }
 
 interface ReadableByteStreamController {
@@ -46,6 +65,11 @@ declare var ReadableStream: {
     pull?(): void
     cancel?(reason?: unknown): void
   }, strategy?: { highWaterMark?: number }): ReadableStream<Uint8Array<ArrayBuffer>>
+  new<R>(source: {
+    start?(controller: ReadableStreamDefaultController<R>): void | Promise<void>
+    pull?(): void
+    cancel?(reason?: unknown): void
+  }, strategy?: { highWaterMark?: number; size?(chunk: R): number }): ReadableStream<R>
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- likewise

@@ -69,7 +69,7 @@ check('an address, a router, routes and servers; and it is released', async (w) 
   assert.ok(event.type === 'bound')
   assert.is(`${event.lease.address}/${event.lease.prefixLength}`, '192.0.2.100/24')
   assert.is(event.lease.options.domainName, 'example.org')
-  assert.is(event.lease.options.mtu, 1400)
+  assert.equal([event.lease.options.mtu, w.stack.ipv4.mtu(w.eth0)], [1400, 1400])
   assert.equal(event.lease.options.dnsServers?.map(String), ['192.0.2.53'])
   assert.is(String(w.stack.ipv4.gateway(w.eth0)), '192.0.2.1')
   assert.ok(w.stack.ip.routes.some(({ prefix, gateway }) => String(prefix.address) === '198.51.100.0' && String(gateway) === '192.0.2.2'))
@@ -134,4 +134,43 @@ check('a server that dies and returns: INIT-REBOOT is heard, and the same addres
   assert.ok(!w.events.some(({ type }) => type === 'unbound'), 'the address was ours all the time')
 })
 
+check('a renewal that is refused takes the address at once, and another is asked for', async (w) => {
+  const server = await w.serve('192.0.2.100,192.0.2.100,255.255.255.0,2m', '--dhcp-option-force=option:T1,3')
+  w.stack.dhcpv4.start(w.eth0)
+  await w.next('bound')
+  await server.stop()
+  const other = await w.serve('192.0.2.150,192.0.2.159,255.255.255.0,1h')
+  const gone = await w.next('unbound')
+  assert.ok(gone.type === 'unbound' && gone.lease.expiresAt > system.clock.now() + 60_000, 'long before its time')
+  await other.printed(/DHCPNAK\(fav0\) 192\.0\.2\.100/)
+  const event = await w.next('bound')
+  assert.ok(event.type === 'bound' && /^192\.0\.2\.15\d$/.test(String(event.lease.address)))
+})
+
+/** dnsmasq grants no lease below two minutes: this one runs while the others are tested, and is waited for at the end. */
+async function toTheEnd(w: World): Promise<void> {
+  const range = '192.0.2.100,192.0.2.100,255.255.255.0,2m'
+  const server = await w.serve(range, '--dhcp-option-force=option:T1,3')
+  w.stack.dhcpv4.start(w.eth0)
+  await w.next('bound')
+  const renewed = await w.next('bound')
+  await server.stop()
+  const gone = await w.next('unbound', 125_000)
+  const now = system.clock.now()
+  assert.ok(renewed.type === 'bound' && gone.type === 'unbound' && gone.lease === renewed.lease)
+  assert.ok(Math.abs(now - renewed.lease.since - 120_000) < 1000, `it went after ${now - renewed.lease.since} ms`)
+  assert.equal([w.eth0.addresses.length, w.stack.ip.routes.length, w.stack.ipv4.gateway(w.eth0)], [0, 0, undefined])
+  await w.serve(range)
+  const event = await w.next('bound', 30_000)
+  assert.ok(event.type === 'bound' && String(event.lease.address) === '192.0.2.100')
+}
+
+const patient = suite('dnsmasq is gone for longer than a lease', { timeout: 180_000 })
+if (dnsmasq) {
+  const ended = inWorld(world, toTheEnd)()
+  ended.catch(() => {})
+  patient('the address goes when the lease ends, and the server that returns gives it again', () => ended)
+}
+
 test.run()
+patient.run()

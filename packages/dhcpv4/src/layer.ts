@@ -63,12 +63,14 @@ export interface Dhcpv4Parts {
   readonly options: Settings<typeof dhcpv4Options>
 }
 
-type Drops = Readonly<Record<Refusal | 'malformed' | 'config' | 'unsent', DropReason>>
+type Drops = Readonly<Record<Refusal | 'malformed' | 'config' | 'mtu' | 'unsent', DropReason>>
 
 /** RFC 2131 §2: Ethernet's hardware type, of IANA's ARP parameters. */
 const ETHERNET = 1
 /** Largest message that we take: what every host must (RFC 2131 §2), and more where the link carries it. */
 const LEAST_MESSAGE = 576
+/** RFC 791 §3.2, RFC 2132 §5.1. */
+const LEAST_MTU = 68
 /** IPv4's and UDP's header. */
 const HEADERS = 28
 
@@ -92,6 +94,7 @@ export class Dhcpv4Layer implements Dhcpv4 {
       state: ['dhcpv4: not waited for', 'dhcpv4.drop'],
       lease: ['dhcpv4: offers nothing that can be used', 'dhcpv4.drop'],
       config: ['dhcpv4: lease that cannot be applied'],
+      mtu: ['dhcpv4: MTU that is none'],
       unsent: ['dhcpv4: message that could not be sent'],
     })
     this.#end = parts.netif.listen((event) => {
@@ -161,6 +164,7 @@ class InterfaceClient implements UdpSink {
   #bound: Lease | undefined
   #routes: RouteEntry[] = []
   #gateway: Address | undefined
+  #mtu: number | undefined
 
   constructor(
     parts: Dhcpv4Parts, iface: Interface, { hostName, vendorClass, ask = [], clientId, suits = () => true }: StartOptions,
@@ -276,6 +280,7 @@ class InterfaceClient implements UdpSink {
     }
     this.#bound = lease
     this.#route(lease)
+    this.#setMtu(lease.options.mtu)
     this.#emit({ type: 'bound', iface: this.#iface, lease })
   }
 
@@ -292,6 +297,19 @@ class InterfaceClient implements UdpSink {
       ipv4.setGateway(this.#iface, defaults)
       this.#gateway = defaults
     })
+  }
+
+  /** RFC 2132 §5.1: at least 68. More than the interface carries cannot be had. */
+  #setMtu(given: number | undefined): void {
+    const { ipv4 } = this.#parts
+    if (given !== undefined && given < LEAST_MTU) {
+      this.#iface.lose(this.#drops.mtu)
+      return this.#setMtu(undefined)
+    }
+    const mtu = given === undefined || given >= this.#iface.mtu ? undefined : given
+    // Unless somebody has set another since.
+    if (mtu !== undefined || ipv4.mtu(this.#iface) === this.#mtu) ipv4.setMtu(this.#iface, mtu)
+    this.#mtu = mtu
   }
 
   #try(apply: () => void): void {
@@ -315,6 +333,7 @@ class InterfaceClient implements UdpSink {
     const lease = this.#bound
     if (lease === undefined) return undefined
     this.#endRoutes()
+    this.#setMtu(undefined)
     this.#parts.ipv4.removeAddress(this.#iface, lease.address)
     this.#bound = undefined
     return lease

@@ -57,6 +57,44 @@ test('a client gets an address, a router and servers; renews at half of the time
   await end()
 })
 
+test('RFC 2132 §5.1: the MTU is applied as long as the lease lasts; absurd ones are not, and counted', async () => {
+  for (const [mtu, applied, counted] of [[1280, 1280, undefined], [68, 68, undefined], [67, 1500, 1], [0, 1500, 1], [9000, 1500, undefined]] as const) {
+    const { net, server, client: { stack, iface }, end } = network({}, { serve: { options: { mtu } }, leaseTime: 600 })
+    await net.run(async () => {
+      await sleep(net.env, MINUTE)
+      assert.is(stack.dhcpv4.lease(iface)!.options.mtu, mtu)
+      assert.equal([stack.ipv4.mtu(iface), stack.ipv4.route(address('192.0.2.1'), { protocol: 17 })!.mtu], [applied, applied])
+      assert.is(stack.netif.statistics().drops['dhcpv4: MTU that is none'], counted)
+      server.stack.dhcpv4Server.stop(server.iface)
+      await sleep(net.env, 11 * MINUTE)
+      assert.is(stack.dhcpv4.lease(iface), undefined)
+      assert.is(stack.ipv4.mtu(iface), 1500)
+    })
+    await end()
+  }
+})
+
+test('an MTU that a renewal does not bring any more is given back; one that somebody has set meanwhile stays', async () => {
+  const { net, server, client: { stack, iface }, end } = network({}, { serve: { options: { mtu: 1280 } }, leaseTime: 600 })
+  const serve = (options: ServeOptions['options']): void => {
+    server.stack.dhcpv4Server.stop(server.iface)
+    server.stack.dhcpv4Server.start(server.iface, { first: '192.0.2.100', last: '192.0.2.109', options: options! })
+  }
+  await net.run(async () => {
+    await sleep(net.env, MINUTE)
+    serve({})
+    await sleep(net.env, 6 * MINUTE)
+    assert.is(stack.ipv4.mtu(iface), 1500)
+    serve({ mtu: 1400 })
+    await sleep(net.env, 6 * MINUTE)
+    assert.is(stack.ipv4.mtu(iface), 1400)
+    stack.ipv4.setMtu(iface, 1000)
+    stack.dhcpv4.stop(iface)
+    assert.is(stack.ipv4.mtu(iface), 1000)
+  })
+  await end()
+})
+
 for (const loss of [0.1, 0.4]) {
   test(`ten clients get ten addresses on a link that loses ${loss * 100} % of all frames`, async () => {
     const { net, nodes, end } = network({ loss }, { clients: 10, seed: 9 })

@@ -6,9 +6,10 @@
 
 import type { DatagramNet, NameResolver, StreamNet } from '@favonius/contract'
 import { feature, type } from '@favonius/kconfig'
-import { DnsClient, type Dns } from './client.ts'
 import { learnServers, type DhcpServers, type RouterServers } from './learned.ts'
 import { dnsOptions } from './options.ts'
+import { SourcedClient, type StackDns } from './sources.ts'
+import { overTcp } from './tcp.ts'
 
 /** A stub resolver over the sockets of the stack (RFC 1034 §5.3.1). Where `routers()` and `dhcpv4()` are composed, it asks the servers that they hear of. */
 export const dns = /* @__PURE__ */ feature({
@@ -17,8 +18,8 @@ export const dns = /* @__PURE__ */ feature({
   options: dnsOptions,
   needs: { sockets: type<DatagramNet & StreamNet & { resolver: NameResolver | undefined }>() },
   implies: { routers: type<RouterServers>(), dhcpv4: type<DhcpServers>() },
-  create({ sockets, routers, dhcpv4 }, { env, options, onStop }): Dns {
-    const client = new DnsClient(env, sockets, sockets, options)
+  create({ sockets, routers, dhcpv4 }, { env, options, onStop }): StackDns {
+    const client = new SourcedClient(env, sockets, overTcp(sockets), options)
     sockets.resolver = client
     const forget = learnServers(client, routers, dhcpv4)
     onStop(() => {
@@ -31,10 +32,11 @@ export const dns = /* @__PURE__ */ feature({
 })
 
 export { dnsOptions } from './options.ts'
-export { DnsClient, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type Resolved } from './client.ts'
+export { DnsClient, type Dns, type DnsCall, type DnsClientOptions, type LookupAddress, type MessageNet, type MessageSink, type Resolved } from './client.ts'
 export { reverseName } from './reverse.ts'
-export { Resolver, type Disbelief, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
+export { Resolver, type Disbelief, type Exchange, type ResolverInput, type ResolverOutput, type ResolverSettings, type ResolverStatistics } from './machine.ts'
 export type { DhcpServers, RouterServers } from './learned.ts'
-export { Servers, type Server, type ServerSource } from './servers.ts'
+export type { Server } from './servers.ts'
+export { SourcedClient, type ServerSource, type SourcedServer, type StackDns } from './sources.ts'
 export type { Answer, Cache } from './cache.ts'
 export type { Authority, Data, Resource, Service } from './wire.ts'

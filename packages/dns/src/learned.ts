@@ -1,7 +1,7 @@
 /** Servers that others tell of, for as long as they do: routers (RFC 8106) and DHCP servers (RFC 2132 §3.8). */
 
 import type { Address, Interface } from '@favonius/contract'
-import type { Dns } from './client.ts'
+import type { StackDns } from './sources.ts'
 
 /** What `routers()` of `@favonius/ipv6` knows. */
 export interface RouterServers {
@@ -15,7 +15,7 @@ export interface DhcpServers {
 }
 
 /** Keeps the servers of `dns` as these tell; returns how to end it. */
-export function learnServers(dns: Dns, routers: RouterServers | undefined, dhcpv4: DhcpServers | undefined): () => void {
+export function learnServers(dns: StackDns, routers: RouterServers | undefined, dhcpv4: DhcpServers | undefined): () => void {
   const leases = new Map<Interface, readonly Address[]>()
   const fromRouters = (): void => set(dns, 'RA', routers!.nameServers.map(({ address }) => address))
   if (routers !== undefined) fromRouters()
@@ -36,7 +36,7 @@ export function learnServers(dns: Dns, routers: RouterServers | undefined, dhcpv
 }
 
 /** As many as there is room for: a peer cannot make us throw. */
-function set(dns: Dns, source: 'RA' | 'DHCP', addresses: readonly Address[]): void {
+function set(dns: StackDns, source: 'RA' | 'DHCP', addresses: readonly Address[]): void {
   for (let count = addresses.length; count >= 0; count--) {
     try {
       return dns.setServers(addresses.slice(0, count).map(String), source)

@@ -9,7 +9,7 @@
 import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
 import { earliest, failure } from '@favonius/inet'
 import { Cache, type Answer } from './cache.ts'
-import { canonical, type Server, type Servers } from './servers.ts'
+import { canonical, type Server } from './servers.ts'
 import { emitQuery, FLAG, IN, parse, RCODE, TYPE, type Authority, type Message, type Resource } from './wire.ts'
 
 /** What happens to a resolver. */
@@ -18,16 +18,27 @@ export type ResolverInput =
   | { readonly kind: 'ask'; readonly name: string; readonly type: number }
   /** Nobody waits for it any more. */
   | { readonly kind: 'forget'; readonly key: string }
-  /** A message came for what was sent; `from` is undefined when it came by the stream that was opened for it. */
-  | { readonly kind: 'heard'; readonly exchange: number; readonly from: Endpoint | undefined; readonly data: Uint8Array }
+  /** A message came for what was sent; by a stream, from whom it leads to. */
+  | { readonly kind: 'heard'; readonly exchange: Exchange; readonly from: Endpoint; readonly data: Uint8Array }
   /** It could not be sent, or was refused; `code` is errno's. */
-  | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
+  | { readonly kind: 'failed'; readonly exchange: Exchange; readonly code: string }
 
 /** What a resolver wants done. */
-export type ResolverOutput =
-  /** Send it from a port that no other exchange uses, or by a new stream. The exchange lasts until its question is `done`. */
-  | { readonly kind: 'send'; readonly key: string; readonly exchange: number; readonly server: Endpoint; readonly stream: boolean; readonly data: Uint8Array }
-  | { readonly kind: 'done'; readonly key: string; readonly answer: Answer }
+export type ResolverOutput = Exchange | { readonly kind: 'done'; readonly key: string; readonly answer: Answer }
+
+/** One message, to be sent from a port that no other uses, or by a new stream. What comes of it is told with it, until its question is `done`. */
+export interface Exchange {
+  readonly kind: 'send'
+  readonly key: string
+  readonly query: Query
+  readonly server: Server
+  readonly stream: boolean
+  readonly data: Uint8Array
+  readonly id: number
+  /** In the case in which it was asked for. */
+  readonly name: string
+  readonly edns: boolean
+}
 
 /** As `dnsOptions` has them. */
 export interface ResolverSettings {
@@ -55,20 +66,8 @@ export interface ResolverStatistics {
   readonly dropped: Record<Disbelief, number>
 }
 
-/** One message that was sent. */
-interface Exchange {
-  readonly number: number
-  readonly query: Query
-  readonly server: Server
-  readonly stream: boolean
-  readonly id: number
-  /** In the case in which it was asked for. */
-  readonly name: string
-  readonly edns: boolean
-}
-
 /** One question under way. */
-interface Query {
+export interface Query {
   readonly key: string
   readonly type: number
   /** What is asked for now: the name, or where its aliases have led. */
@@ -83,15 +82,14 @@ interface Query {
   readonly refused: Set<Server>
   code: string
   due: Instant
-  readonly exchanges: number[]
+  last: Exchange | undefined
 }
 
 /** RFC 2308 §5: seconds that an absence is remembered at most. */
 const MAX_NEGATIVE = 10_800
 
-const CODES: Readonly<Record<number, string>> = {
-  [RCODE.FORMERR]: 'EFORMERR', [RCODE.SERVFAIL]: 'ESERVFAIL', [RCODE.NOTIMP]: 'ENOTIMP', [RCODE.REFUSED]: 'EREFUSED',
-}
+/** By response code. */
+const CODES: readonly string[] = ['', 'EFORMERR', 'ESERVFAIL', 'ENOTFOUND', 'ENOTIMP', 'EREFUSED']
 
 /** What one question is known by. */
 export const keyOf = (name: string, type: number): string => `${name.toLowerCase()}/${type}`
@@ -106,18 +104,16 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
   readonly statistics: ResolverStatistics = {
     sent: 0, received: 0, hits: 0, dropped: { malformed: 0, source: 0, id: 0, question: 0, case: 0, late: 0 },
   }
+  /** In the order in which they are asked. */
+  servers: readonly Server[]
   readonly #random: Env['random']
-  readonly #servers: Servers
   readonly #settings: ResolverSettings
   readonly #queries = new Map<string, Query>()
-  readonly #exchanges = new Map<number, Exchange>()
   readonly #out: ResolverOutput[] = []
-  readonly #buffer = new Uint8Array(512)
-  #last = 0
 
-  constructor(random: Env['random'], servers: Servers, settings: ResolverSettings) {
+  constructor(random: Env['random'], servers: readonly Server[], settings: ResolverSettings) {
     this.#random = random
-    this.#servers = servers
+    this.servers = servers
     this.#settings = settings
     this.cache = new Cache(settings.cacheSize)
   }
@@ -132,13 +128,9 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
   handle(input: ResolverInput, now: Instant): void {
     switch (input.kind) {
       case 'ask': return this.#ask(input.name, input.type, now)
-      case 'forget': return this.#end(this.#queries.get(input.key))
-      case 'failed': {
-        const exchange = this.#exchanges.get(input.exchange)
-        if (exchange !== undefined) this.#refuse(exchange, input.code, now)
-        return
-      }
-      case 'heard': return this.#hear(input, now)
+      case 'forget': this.#queries.delete(input.key); return
+      case 'failed': return this.#refuse(input.exchange, input.code, now)
+      case 'heard': return this.#hear(input.exchange, input.from, input.data, now)
     }
   }
 
@@ -160,43 +152,35 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
     const key = keyOf(name, type)
     if (this.#queries.has(key)) return
     if (this.#queries.size >= this.#settings.maxQueries) throw failure('ENOBUFS', `${this.#queries.size} DNS questions are under way: raise maxQueries, or ask later`)
-    const query: Query = { key, type, name, aliases: 0, ttl: this.#settings.maxTtl, asked: 0, server: undefined, refused: new Set(), code: 'ETIMEOUT', due: now, exchanges: [] }
-    this.#queries.set(key, query)
-    try {
-      this.#next(query, now)
-    } catch (error) {
-      // A name that is none.
-      this.#end(query)
-      throw error
-    }
+    const query: Query = { key, type, name, aliases: 0, ttl: this.#settings.maxTtl, asked: 0, server: undefined, refused: new Set(), code: 'ETIMEOUT', due: now, last: undefined }
+    this.#next(query, now)
   }
 
   /** RFC 1035 §4.2.1: another server first, the same one again only when all were asked. */
   #next(query: Query, now: Instant): void {
-    const { list } = this.#servers
+    const { servers } = this
     const { rounds } = this.#settings
-    if (list.length === 0) return this.#done(query, { code: 'ENOSERVER', records: [], ttl: 0 }, now)
-    while (query.asked < rounds * list.length) {
-      const server = list[query.asked % list.length]!
-      const round = Math.floor(query.asked++ / list.length)
+    if (servers.length === 0) return this.#done(query, now, 'ENOSERVER')
+    while (query.asked < rounds * servers.length) {
+      const server = servers[query.asked % servers.length]!
+      const round = Math.floor(query.asked++ / servers.length)
       if (query.refused.has(server)) continue
       query.due = now + this.#settings.timeout * 2 ** round
       query.server = server
       return this.#send(query, server, false)
     }
-    this.#done(query, { code: query.code, records: [], ttl: 0 }, now)
+    this.#done(query, now, query.code)
   }
 
   #send(query: Query, server: Server, stream: boolean): void {
     const id = this.#random.uint32() & 0xffff
     const name = this.#settings.mixCase && !server.caseless ? this.#mixed(query.name) : query.name
     const size = server.plain ? 0 : this.#settings.ednsSize
-    const data = this.#buffer.slice(0, emitQuery(id, name, query.type, size, this.#buffer))
-    const exchange = { number: ++this.#last, query, server, stream, id, name, edns: size > 0 }
-    this.#exchanges.set(exchange.number, exchange)
-    query.exchanges.push(exchange.number)
+    const data = emitQuery(id, name, query.type, size)
+    this.#queries.set(query.key, query)
+    query.last = { kind: 'send', key: query.key, query, server, stream, data, id, name, edns: size > 0 }
     this.statistics.sent++
-    this.#out.push({ kind: 'send', key: query.key, exchange: exchange.number, server, stream, data })
+    this.#out.push(query.last)
   }
 
   /** draft-vixie-dnsext-dns0x20: a bit for each letter that a forger must guess. */
@@ -206,22 +190,28 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
 
   // ---- believing ----
 
-  #hear({ exchange: number, from, data }: ResolverInput & { kind: 'heard' }, now: Instant): void {
+  #hear(exchange: Exchange, from: Endpoint, data: Uint8Array, now: Instant): void {
     const { statistics } = this
     statistics.received++
-    const exchange = this.#exchanges.get(number)
-    const heard = exchange === undefined ? 'late' : this.#read(exchange, from, data)
-    if (typeof heard === 'string') statistics.dropped[heard]++
+    const heard = this.#read(exchange, from, data)
+    if (typeof heard !== 'string') return this.#take(exchange, heard, now)
+    statistics.dropped[heard]++
+    if (heard !== 'case') return
     // A server that does not repeat our case, or a forger who has guessed all else: TCP tells.
-    if (heard === 'case') {
-      if (!this.#settings.streams) exchange!.server.caseless = true
-      this.#send(exchange!.query, exchange!.server, this.#settings.streams)
-    } else if (typeof heard === 'object') this.#take(exchange!, heard, now)
+    const { query, server } = exchange
+    if (!this.#settings.streams) server.caseless = true
+    this.#send(query, server, this.#settings.streams)
+  }
+
+  #isUnderWay({ key, query }: Exchange): boolean {
+    return this.#queries.get(key) === query
   }
 
   /** The message, when it answers what was sent; otherwise why not (RFC 5452 §9.1). */
-  #read({ server, stream, id, name, query, number }: Exchange, from: Endpoint | undefined, data: Uint8Array): Message | Disbelief {
-    if (from !== undefined && (from.port !== server.port || canonical(from.address) !== server.address)) return 'source'
+  #read(exchange: Exchange, from: Endpoint, data: Uint8Array): Message | Disbelief {
+    const { server, stream, id, name, query } = exchange
+    if (!this.#isUnderWay(exchange)) return 'late'
+    if (from.port !== server.port || canonical(from.address) !== server.address) return 'source'
     const message = parse(data)
     if ('malformed' in message) return 'malformed'
     if (message.id !== id || (message.flags & (FLAG.QR | FLAG.OPCODE)) !== FLAG.QR) return 'id'
@@ -230,7 +220,7 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
     if (length === 0 && (message.flags & FLAG.RCODE) === RCODE.FORMERR) return message
     if (length !== 1 || told!.type !== query.type || told!.class !== IN || !same(told!.name, name)) return 'question'
     // One such answer is enough to ask again: those that follow it are not.
-    if (told!.name !== name && !stream && !server.caseless) return query.exchanges.at(-1) === number ? 'case' : 'late'
+    if (told!.name !== name && !stream && !server.caseless) return query.last === exchange ? 'case' : 'late'
     return message
   }
 
@@ -263,12 +253,12 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
     while (records.length === 0) {
       const [alias] = of(TYPE.CNAME)
       if (alias === undefined) break
-      if (++query.aliases > this.#settings.maxAliases) return this.#done(query, { code: 'EBADRESP', records, ttl: 0 }, now)
+      if (++query.aliases > this.#settings.maxAliases) return this.#done(query, now, 'EBADRESP')
       query.ttl = Math.min(query.ttl, alias.ttl)
       query.name = alias.data as string
       records = of(query.type)
     }
-    if (records.length > 0) return this.#done(query, { code: undefined, records, ttl: Math.min(query.ttl, ...records.map(({ ttl }) => ttl)) }, now)
+    if (records.length > 0) return this.#done(query, now, undefined, Math.min(query.ttl, ...records.map(({ ttl }) => ttl)), records)
     const soa = authorities.find(({ type, name }) => type === TYPE.SOA && within(query.name, name))
     if (!absent && soa === undefined) {
       // The answer ends with an alias: the rest is to be asked for.
@@ -282,28 +272,23 @@ export class Resolver implements Machine<ResolverInput, ResolverOutput> {
     }
     // RFC 2308 §5: without an SOA it is not remembered.
     const ttl = soa === undefined ? 0 : Math.min(query.ttl, soa.ttl, (soa.data as Authority).minimum, MAX_NEGATIVE)
-    this.#done(query, { code: absent ? 'ENOTFOUND' : 'ENODATA', records, ttl }, now)
+    this.#done(query, now, absent ? 'ENOTFOUND' : 'ENODATA', ttl)
   }
 
   /** This server cannot: another one. */
-  #refuse({ query, server }: Exchange, code: string, now: Instant): void {
-    if (query.refused.has(server)) return
+  #refuse(exchange: Exchange, code: string, now: Instant): void {
+    const { query, server } = exchange
+    if (!this.#isUnderWay(exchange) || query.refused.has(server)) return
     query.refused.add(server)
     query.code = code
     // Of one that was passed over already nothing more was hoped for: the next one is being asked.
     if (query.server === server) this.#next(query, now)
   }
 
-  #done(query: Query, { code, records, ttl }: { code: string | undefined; records: readonly Resource[]; ttl: number }, now: Instant): void {
-    const answer: Answer = { code, name: query.name, records, expires: now + ttl * 1000 }
-    this.cache.add(query.key, answer, now)
-    this.#end(query)
-    this.#out.push({ kind: 'done', key: query.key, answer })
-  }
-
-  #end(query: Query | undefined): void {
-    if (query === undefined) return
-    this.#queries.delete(query.key)
-    for (const number of query.exchanges) this.#exchanges.delete(number)
+  #done({ key, name }: Query, now: Instant, code: string | undefined, ttl = 0, records: readonly Resource[] = []): void {
+    const answer: Answer = { code, name, records, expires: now + ttl * 1000 }
+    this.cache.add(key, answer, now)
+    this.#queries.delete(key)
+    this.#out.push({ kind: 'done', key, answer })
   }
 }

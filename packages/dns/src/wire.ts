@@ -88,10 +88,13 @@ export type Outgoing = Partial<Message> & Pick<Message, 'id' | 'flags'>
 
 // ---- reading ----
 
-/** What `parse` has come upon; the first reason stays. */
+/**
+ * What `parse` has come upon. The first reason stays: `short` (it ends too early), `pointer` (to where no name was), `label` (of an unknown kind),
+ * `name` (of more than 255 bytes), `length` (of a record, is wrong), `OPT` (more than one).
+ */
 class Reader {
   readonly u8: Uint8Array
-  at = HEADER
+  at = 0
   why = ''
   edns: Edns | undefined
   /** The first name, which most others point at. */
@@ -108,7 +111,7 @@ class Reader {
 
   u16(): number {
     const { u8, at } = this
-    if (at + 2 > u8.length) this.bad('a field runs past the end')
+    if (at + 2 > u8.length) this.bad('short')
     this.at = at + 2
     return (u8[at]! << 8) | u8[at + 1]!
   }
@@ -127,12 +130,12 @@ class Reader {
     let text = ''
     for (;;) {
       const size = u8[from]
-      if (size === undefined) return this.bad('a name runs past the end')
+      if (size === undefined) return this.bad('short')
       if (size === 0) break
       if (size >= 0xc0) {
         const to = ((size & 63) << 8) | u8[from + 1]!
         if (end === 0) end = from + 2
-        if (to >= floor || to < HEADER) return this.bad('a name points where no name was')
+        if (to >= floor || to < HEADER) return this.bad('pointer')
         if (to === HEADER && text === '' && this.#first !== '') {
           this.at = end
           return this.#first
@@ -140,13 +143,13 @@ class Reader {
         floor = from = to
         continue
       }
-      if (size > 63) return this.bad('a label of an unknown kind')
+      if (size > 63) return this.bad('label')
       length += size + 1
       // RFC 1035 §2.3.4: 255 with the root.
-      if (length > 254) return this.bad('a name of more than 255 bytes')
+      if (length > 254) return this.bad('name')
       if (text !== '') text += '.'
       const last = from + size
-      if (last >= u8.length) return this.bad('a name runs past the end')
+      if (last >= u8.length) return this.bad('short')
       while (from < last) {
         const byte = u8[++from]!
         if (byte > 0x20 && byte < 0x7f) text += byte === 0x2e ? '\\.' : byte === 0x5c ? '\\\\' : String.fromCharCode(byte)
@@ -167,25 +170,27 @@ class Reader {
   resources(count: number): Resource[] {
     const read: Resource[] = []
     while (count-- > 0 && this.why === '') {
-      const name = this.name()
-      const type = this.u16()
-      const class_ = this.u16()
+      const question = this.question()
       const ttl = this.i32()
       const end = this.u16() + this.at
-      if (end > this.u8.length) this.bad('a record runs past the end')
-      else if (type === TYPE.OPT) {
+      if (end > this.u8.length) this.bad('short')
+      else if (question.type === TYPE.OPT) {
         // RFC 6891 §6.1.1: there may be one.
-        if (this.edns !== undefined) this.bad('more than one OPT record')
-        this.edns = { size: class_, rcode: ttl >>> 24, version: (ttl >>> 16) & 255, flags: ttl & 0xffff, options: this.u8.slice(this.at, end) }
-        this.at = end
+        if (this.edns !== undefined) this.bad('OPT')
+        this.edns = { size: question.class, rcode: ttl >>> 24, version: (ttl >>> 16) & 255, flags: ttl & 0xffff, options: this.#bytes(end) }
       } else {
-        const data = this.#data(type, end)
-        if (this.at !== end) this.bad('a record whose length is wrong')
         // RFC 2181 §8: a TTL with the highest bit set is zero.
-        read.push({ name, type, class: class_, ttl: ttl < 0 ? 0 : ttl, data })
+        read.push({ ...question, ttl: Math.max(ttl, 0), data: this.#data(question.type, end) })
+        if (this.at !== end) this.bad('length')
       }
     }
     return read
+  }
+
+  #bytes(end: number): Uint8Array {
+    const from = this.at
+    this.at = end
+    return this.u8.slice(from, end)
   }
 
   #data(type: number, end: number): Data {
@@ -199,16 +204,11 @@ class Reader {
         expire: this.i32() >>> 0, minimum: this.i32() >>> 0,
       }
     }
-    const from = this.at
-    if (type !== TYPE.TXT) {
-      this.at = end
-      return this.u8.slice(from, end)
-    }
+    if (type !== TYPE.TXT) return this.#bytes(end)
     const strings: Uint8Array[] = []
     while (this.at < end) {
-      const start = this.at + 1
-      this.at = start + this.u8[start - 1]!
-      strings.push(this.u8.slice(start, this.at))
+      const size = this.u8[this.at++]!
+      strings.push(this.#bytes(this.at + size))
     }
     return strings
   }
@@ -216,16 +216,14 @@ class Reader {
 
 /** The message in `bytes`, all of it, copied; or why it is none. Never throws, and takes time that grows with its length alone. */
 export function parse(bytes: Uint8Array): Message | Malformed {
-  if (bytes.length < HEADER) return { malformed: 'shorter than a header' }
-  const u16 = (from: number): number => (bytes[from]! << 8) | bytes[from + 1]!
   const reader = new Reader(bytes)
+  const id = reader.u16()
+  const flags = reader.u16()
+  const counts = [reader.u16(), reader.u16(), reader.u16(), reader.u16()] as const
   const questions: Question[] = []
-  for (let n = u16(at.questions); n > 0 && reader.why === ''; n--) questions.push(reader.question())
-  const answers = reader.resources(u16(at.answers))
-  const authorities = reader.resources(u16(at.authorities))
-  const additionals = reader.resources(u16(at.additionals))
-  if (reader.why !== '') return { malformed: reader.why }
-  return { id: u16(at.id), flags: u16(at.flags), questions, answers, authorities, additionals, edns: reader.edns }
+  for (let n = counts[0]; n > 0 && reader.why === ''; n--) questions.push(reader.question())
+  const [answers, authorities, additionals] = [reader.resources(counts[1]), reader.resources(counts[2]), reader.resources(counts[3])]
+  return reader.why ? { malformed: reader.why } : { id, flags, questions, answers, authorities, additionals, edns: reader.edns }
 }
 
 // ---- writing ----
@@ -253,21 +251,18 @@ function putLabel(u8: Uint8Array, place: number, name: string, from: number): nu
   return (from << 6) | size
 }
 
-/**
- * Writes a question with recursion desired at the beginning of `into`, which has room for 300 bytes, and returns its length. With EDNS(0) when
- * `size`, the bytes of the largest datagram that is taken, is not 0. Throws EINVAL for a name that is none.
- */
-export function emitQuery(id: number, name: string, type: number, size: number, into: Uint8Array): number {
-  into.set([id >>> 8, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, size && 1])
-  let place = HEADER
+/** A question with recursion desired, and with EDNS(0) when `size`, the bytes of the largest datagram that is taken, is not 0. Throws EINVAL for a name that is none. */
+export function emitQuery(id: number, name: string, type: number, size: number): Uint8Array {
+  const labels = new Uint8Array(320)
+  let end = 0
   for (let from = 0; name !== '.' && from < name.length; from++) {
-    const put = putLabel(into, place, name, from)
+    const put = putLabel(labels, end, name, from)
     from = put >>> 6
-    place += (put & 63) + 1
-    if (place > HEADER + 254) refuse(name)
+    end += (put & 63) + 1
+    if (end > 254) refuse(name)
   }
-  into.set([0, type >>> 8, type, 0, IN, 0, 0, TYPE.OPT, size >>> 8, size, 0, 0, 0, 0, 0, 0], place)
-  return place + (size === 0 ? 5 : 16)
+  const edns = size > 0 ? [0, 0, TYPE.OPT, size >>> 8, size, 0, 0, 0, 0, 0, 0] : []
+  return Uint8Array.of(id >>> 8, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, size && 1, ...labels.subarray(0, end + 1), type >>> 8, type, 0, IN, ...edns)
 }
 
 /** Writes past the end are lost, and noticed at the end of it all. */

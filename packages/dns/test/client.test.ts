@@ -12,10 +12,11 @@ import { simulate } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
 import { names } from '@favonius/sockets/names'
 import { tcp } from '@favonius/tcp'
-import { codeOf, inWorld, suite } from '@favonius/testing'
+import { codeOf, inWorld, suite, thrownCode } from '@favonius/testing'
 import { udp } from '@favonius/udp'
-import { dns, DnsClient, reverseName } from '../src/index.ts'
-import { emit, FLAG, IN, TYPE } from '../src/wire.ts'
+import { dns, DnsClient, reverseName, type Dns, type MessageNet, type MessageSink } from '../src/index.ts'
+import { overTcp } from '../src/tcp.ts'
+import { emit, FLAG, IN, parse, TYPE, type Message } from '../src/wire.ts'
 import { serve, type TestServer, type Zone } from './server.ts'
 
 const long = Array.from({ length: 100 }, (_, i) => address(`2001:db8::${(i + 1).toString(16)}`))
@@ -32,7 +33,7 @@ const zone: Zone = {
 
 interface World {
   readonly env: Env
-  readonly client: DnsClient
+  readonly client: Dns
   readonly server: TestServer
   run(body: () => Promise<void>): Promise<void>
   stop(): Promise<void>
@@ -41,7 +42,7 @@ interface World {
 async function nodeWorld(): Promise<World> {
   const [datagrams, streams]: [DatagramNet, StreamNet] = [nodeDatagrams(), nodeStreams()]
   const server = await serve(datagrams, streams, '127.0.0.1', zone)
-  const client = new DnsClient(system, datagrams, streams, { servers: `127.0.0.1:${server.port}` })
+  const client = new DnsClient(system, datagrams, overTcp(streams), { servers: `127.0.0.1:${server.port}` })
   return {
     env: system, client, server,
     run: (body) => body(),
@@ -67,7 +68,7 @@ const net2 = ({ seed = 4, loss = 0 } = {}) => {
 const simWorld = (seed?: number, loss?: number) => async (): Promise<World> => {
   const { net, a, b } = net2({ ...(seed === undefined ? {} : { seed }), ...(loss === undefined ? {} : { loss }) })
   let server!: TestServer
-  const client = a.stack.dns as DnsClient
+  const client = a.stack.dns
   const world = {
     env: net.env, client,
     get server() { return server },
@@ -176,7 +177,7 @@ test('a forger on the link who does not see the question gets nothing in', async
   const { net, a, b } = net2()
   await net.run(async () => {
     await Promise.all([a.iface.up(), b.iface.up()])
-    const client = a.stack.dns as DnsClient
+    const client = a.stack.dns
     client.setServers(['192.0.2.2', '2001:db8::2'])
     // Whoever answers sees all but the number and the case.
     const into = new Uint8Array(512)
@@ -202,7 +203,7 @@ test('a server that is gone is passed over at once where ICMP says so, and serve
   const { net, a, b } = net2()
   await net.run(async () => {
     await Promise.all([a.iface.up(), b.iface.up()])
-    const client = a.stack.dns as DnsClient
+    const client = a.stack.dns
     assert.is(await codeOf(client.resolve('host.example.com', 'A')), 'ENOSERVER')
     const server = await serve(b.stack.sockets, b.stack.sockets, '::', zone)
     client.addServer('192.0.2.2:9', 'DHCP')
@@ -218,6 +219,40 @@ test('a server that is gone is passed over at once where ICMP says so, and serve
     assert.is(client.cached('host.example.com', 'A'), undefined, 'its TTL has passed')
   })
   await net.stop()
+})
+
+test('servers come from several sources, and each source replaces its own', async () => {
+  const { net, a } = net2()
+  const { dns: client } = a.stack
+  client.setServers(['192.0.2.1', '192.0.2.2:5353'])
+  client.setServers(['[fe80::1%eth0]:53'], 'RA')
+  client.setServers(['192.0.2.3', '192.0.2.3:53'])
+  assert.equal(client.servers.map(({ address, port, source }) => [address, port, source]), [['fe80::1%eth0', 53, 'RA'], ['192.0.2.3', 53, 'static']])
+  assert.is(thrownCode(() => client.setServers(Array.from({ length: 8 }, (_, i) => `198.51.100.${i}`), 'DHCP')), 'ENOBUFS')
+  assert.is(thrownCode(() => client.setServers(['dns.example'])), 'EINVAL')
+  assert.is(client.servers.length, 2)
+  await net.stop()
+})
+
+test('who gives up in the very turn in which the answer comes has the answer', async () => {
+  const heard: MessageSink[] = []
+  const sent: Uint8Array[] = []
+  const net: MessageNet = {
+    open: async (_local, sink) => {
+      heard.push(sink)
+      return { send: (data) => sent.push(data) > 0, close() {} }
+    },
+  }
+  const client = new DnsClient(system, net, undefined, { servers: '192.0.2.53' })
+  const control = new AbortController()
+  const found = client.resolve('host.example.com', 'A', { signal: control.signal })
+  await sleep(system, 0)
+  const { id, questions } = parse(sent[0]!) as Message
+  const into = new Uint8Array(512)
+  const length = emit({ id, flags: FLAG.QR, questions, answers: [{ ...questions[0]!, ttl: 60, data: address('192.0.2.80') }] }, into)
+  heard[0]!.receive(into.subarray(0, length), { address: '192.0.2.53', port: 53 })
+  control.abort()
+  assert.equal(await found, ['192.0.2.80'])
 })
 
 test('with names(), sockets connect by name, and getaddrinfo asks', async () => {

@@ -5,7 +5,7 @@ import { virtual } from '@favonius/clock'
 import { ipv4 } from '@favonius/inet'
 import { suite, thrownCode } from '@favonius/testing'
 import { keyOf, Resolver, type ResolverOutput, type ResolverSettings } from '../src/machine.ts'
-import { Servers } from '../src/servers.ts'
+import { readServers } from '../src/servers.ts'
 import { emit, FLAG, IN, parse, RCODE, TYPE, type Message, type Outgoing, type Resource } from '../src/wire.ts'
 
 const test = suite('DNS: the machine')
@@ -15,8 +15,7 @@ const TWO = { address: '2001:db8::53', port: 53 }
 type Sent = ResolverOutput & { kind: 'send' }
 
 const begin = (settings: Partial<ResolverSettings> = {}, servers: readonly string[] = ['192.0.2.53', '2001:db8::53']) => {
-  const list = new Servers(8)
-  list.set(servers, 'static')
+  const list = readServers(servers)
   const resolver = new Resolver(virtual({ seed: 3 }).random, list, {
     timeout: 2000, rounds: 3, maxQueries: 64, maxAliases: 8, cacheSize: 16, maxTtl: 86_400, ednsSize: 1232, mixCase: true, streams: true, ...settings,
   })
@@ -32,11 +31,11 @@ const begin = (settings: Partial<ResolverSettings> = {}, servers: readonly strin
       return drain()[0] as Sent
     },
     /** What follows when this answer comes. */
-    hear(sent: Sent, message: Partial<Outgoing>, { now = 1, from = sent.stream ? undefined : { ...sent.server } }: { now?: number; from?: typeof ONE | undefined } = {}): ResolverOutput[] {
+    hear(sent: Sent, message: Partial<Outgoing>, { now = 1, from = { ...sent.server } }: { now?: number; from?: typeof ONE } = {}): ResolverOutput[] {
       const { id, questions } = asked(sent)
       const into = new Uint8Array(4096)
       const length = emit({ id, flags: FLAG.QR | FLAG.RD | FLAG.RA, questions, ...message }, into)
-      resolver.handle({ kind: 'heard', exchange: sent.exchange, from, data: into.subarray(0, length) }, now)
+      resolver.handle({ kind: 'heard', exchange: sent, from, data: into.subarray(0, length) }, now)
       return drain()
     },
   }
@@ -100,8 +99,8 @@ test('RFC 5452: what does not fit is not believed, and the question goes on', ()
     hear(sent, { answers, questions: [{ ...questions[0]!, type: TYPE.AAAA }] }),
     hear(sent, { answers, questions: [questions[0]!, questions[0]!] }),
   ]
-  resolver.handle({ kind: 'heard', exchange: sent.exchange, from: ONE, data: new Uint8Array(5) }, 1)
-  resolver.handle({ kind: 'heard', exchange: 999, from: ONE, data: sent.data }, 1)
+  resolver.handle({ kind: 'heard', exchange: sent, from: ONE, data: new Uint8Array(5) }, 1)
+  resolver.handle({ kind: 'heard', exchange: { ...sent, key: 'other/1' }, from: ONE, data: sent.data }, 1)
   assert.is(wrong.flat().length, 0)
   assert.equal(resolver.statistics.dropped, { malformed: 1, source: 2, id: 2, question: 4, case: 0, late: 1 })
   assert.equal(answerOf(hear(sent, { answers: [a('www.example.com')] })).data, ['192.0.2.1'])
@@ -165,7 +164,7 @@ test('a server that cannot is left for the next; when none can, the last one\'s 
 
   const other = begin()
   const first = other.ask()
-  other.resolver.handle({ kind: 'failed', exchange: first.exchange, code: 'ECONNREFUSED' }, 5)
+  other.resolver.handle({ kind: 'failed', exchange: first, code: 'ECONNREFUSED' }, 5)
   const [second] = other.drain() as Sent[]
   assert.is(second!.server.address, TWO.address)
   const referral = { ...alias('example.com', 'ns.example.com'), type: TYPE.NS }
@@ -179,7 +178,7 @@ test('RFC 6891 §7: who does not know EDNS(0) is asked without, from then on', (
   // It could not read the question, and so does not repeat it.
   const [again] = hear(sent, { flags: FLAG.QR | RCODE.FORMERR, questions: [] }) as Sent[]
   assert.equal([asked(again!).edns, again!.server.address], [undefined, ONE.address])
-  assert.ok(list.list[0]!.plain)
+  assert.ok(list[0]!.plain)
   assert.equal(answerOf(hear(again!, { answers: [a('www.example.com')] })).data, ['192.0.2.1'])
   assert.is(asked(ask('other.example')).edns, undefined)
 })
@@ -217,14 +216,10 @@ test('what is asked twice is sent once; too many questions, and names that are n
   assert.is(answerOf((begin({}, []).resolver, [begin({}, []).ask() as unknown as ResolverOutput])).code, 'ENOSERVER')
 })
 
-test('servers come from several sources, and each source replaces its own', () => {
-  const list = new Servers(3)
-  list.set(['192.0.2.1', '192.0.2.2:5353'], 'static')
-  list.set(['[fe80::1%eth0]:53'], 'RA')
-  list.set(['192.0.2.3'], 'static')
-  assert.equal(list.list.map(({ address, port, source }) => [address, port, source]), [['fe80::1%eth0', 53, 'RA'], ['192.0.2.3', 53, 'static']])
-  assert.is(thrownCode(() => list.set(['192.0.2.4', '192.0.2.5', '192.0.2.6'], 'DHCP')), 'ENOBUFS')
-  for (const text of ['dns.example', '192.0.2.1:0', '192.0.2.1:70000', '[::1', '']) assert.is(thrownCode(() => list.set([text], 'x')), 'EINVAL', text)
+test('servers as text; what is none is refused', () => {
+  const list = readServers(['192.0.2.1', '192.0.2.2:5353', '2001:DB8::1', '[fe80::1%eth0]:54'])
+  assert.equal(list.map(({ address, port }) => [address, port]), [['192.0.2.1', 53], ['192.0.2.2', 5353], ['2001:db8::1', 53], ['fe80::1%eth0', 54]])
+  for (const text of ['dns.example', '192.0.2.1:0', '192.0.2.1:70000', '[::1', '']) assert.is(thrownCode(() => readServers([text])), 'EINVAL', text)
 })
 
 test.run()

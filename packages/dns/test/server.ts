@@ -41,8 +41,11 @@ export async function serve(datagrams: DatagramNet, streams: StreamNet, address:
     const length = emit(full, into)
     return length <= room ? length : emit({ ...full, flags: full.flags | FLAG.TC, answers: [] }, into)
   }
-  const socket: DatagramSocket = await datagrams.open({ address }, { receive: (data, from) => void socket.send(into.subarray(0, reply(data, 1232, '')), from) })
-  const listener: Listener = await streams.listen({ address, port: socket.local.port }, (stream) => ({
+  const datagram = async (): Promise<DatagramSocket> => {
+    const socket: DatagramSocket = await datagrams.open({ address }, { receive: (data, from) => void socket.send(into.subarray(0, reply(data, 1232, '')), from) })
+    return socket
+  }
+  const stream = (port: number): Promise<Listener> => streams.listen({ address, port }, (stream) => ({
     receive(chunk) {
       const length = reply(chunk.subarray(2), 65_535, 'tcp ')
       stream.write(Uint8Array.of(length >>> 8, length))
@@ -51,11 +54,22 @@ export async function serve(datagrams: DatagramNet, streams: StreamNet, address:
     ended: () => stream.end(),
     closed() {},
   }))
-  return {
-    port: socket.local.port, asked,
-    close() {
+  // Of the kernel's ports, one that is free for datagrams may be taken for streams.
+  for (;;) {
+    const socket = await datagram()
+    const { port } = socket.local
+    try {
+      const listener = await stream(port)
+      return {
+        port, asked,
+        close() {
+          socket.close()
+          listener.close()
+        },
+      }
+    } catch (error) {
       socket.close()
-      listener.close()
-    },
+      if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
+    }
   }
 }

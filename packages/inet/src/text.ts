@@ -16,36 +16,21 @@ export function parseIpv4(text: string): number | undefined {
 
 /** The four words of an IPv6 address without its zone. */
 export function parseIpv6(text: string): readonly [number, number, number, number] | undefined {
-  const halves = text.split('::')
-  if (halves.length > 2) return undefined
-  const [before, after] = halves as [string, string?]
-  const head = groups(before, after === undefined)
-  const tail = groups(after ?? '', true)
-  if (!head || !tail) return undefined
-  const missing = 8 - head.length - tail.length
-  if (after === undefined ? missing !== 0 : missing < 1) return undefined
-  const all = [...head, ...new Array<number>(missing).fill(0), ...tail]
-  const word = (i: number): number => (all[i]! << 16) | all[i + 1]!
+  // A dotted quad may stand for the last two groups.
+  const last = text.lastIndexOf(':') + 1
+  const quad = parseIpv4(text.slice(last))
+  const [before, after, more] = (quad === undefined ? text : `${text.slice(0, last)}${hex(quad >>> 16)}:${hex(quad & 0xffff)}`).split('::')
+  const head = before ? before.split(':') : []
+  const tail = after ? after.split(':') : []
+  // `::` is one group of zeros at least.
+  if (after !== undefined) do head.push('0'); while (head.length + tail.length < 8)
+  const groups = [...head, ...tail]
+  if (more !== undefined || groups.length !== 8 || !groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return undefined
+  const word = (i: number): number => parseInt(groups[i]!, 16) << 16 | parseInt(groups[i + 1]!, 16)
   return [word(0), word(2), word(4), word(6)]
 }
 
-/** The 16-bit groups of one side of `::`; a dotted quad may stand for the last two of the address. */
-function groups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return []
-  const parts = text.split(':')
-  if (parts.length > 8) return undefined
-  const numbers: number[] = []
-  for (const [i, part] of parts.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      numbers.push(parseInt(part, 16))
-      continue
-    }
-    const quad = last && i === parts.length - 1 ? parseIpv4(part) : undefined
-    if (quad === undefined) return undefined
-    numbers.push(quad >>> 16, quad & 0xffff)
-  }
-  return numbers
-}
+const hex = (group: number): string => group.toString(16)
 
 /** `192.0.2.1`. */
 export function showIpv4(word: number): string {
@@ -67,6 +52,6 @@ export function showIpv6(w0: number, w1: number, w2: number, w3: number, zone: n
       longest = end - i
     }
   }
-  const hex = (from: number, to: number): string => groups.slice(from, to).map((g) => g.toString(16)).join(':')
-  return (longest === 1 ? hex(0, 8) : `${hex(0, start)}::${hex(start + longest, 8)}`) + suffix
+  const text = (from: number, to: number): string => groups.slice(from, to).map(hex).join(':')
+  return (longest === 1 ? text(0, 8) : `${text(0, start)}::${text(start + longest, 8)}`) + suffix
 }

@@ -66,6 +66,13 @@ export interface Ipv4 extends NetworkLayer {
   setGateway(iface: Interface, gateway: string | Address | undefined): void
   /** The default gateway that was set for an interface. */
   gateway(iface: Interface): Address | undefined
+  /**
+   * Bounds what is sent whole on a link, in bytes with the header, where its hosts or bridges take less than the interface's own MTU; undefined takes the
+   * bound away. What is received is not bounded. Throws EINVAL outside 68 … the interface's (RFC 791 §3.2).
+   */
+  setMtu(iface: Interface, mtu: number | undefined): void
+  /** What goes whole on a link: what was set, or the interface's own. */
+  mtu(iface: Interface): number
 
   /**
    * Sends echo requests and waits for the replies (RFC 792, RFC 1122 §3.2.2.6).

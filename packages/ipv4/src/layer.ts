@@ -17,6 +17,7 @@ import type { ipv4Options } from './options.ts'
 import { Ipv4Pings } from './ping.ts'
 import { Receiver } from './receive.ts'
 import { Ipv4Route, type Sending } from './route.ts'
+import { MAX_TOTAL, MINIMUM_MTU } from './wire/header.ts'
 import { icmpTypes, unreachableCodes } from './wire/icmp.ts'
 
 /** Groups are for the link unless more is asked for (RFC 1112 §6.1). */
@@ -34,6 +35,7 @@ export class Ipv4Layer implements Ipv4 {
   readonly #icmp: Icmp
   readonly #receiver: Receiver
   readonly #gateways = new Map<Interface, RouteEntry>()
+  readonly #mtus = new Map<Interface, number>()
   readonly #withdraw: (() => void)[]
   #pathMtu: PathMtu | undefined
 
@@ -62,7 +64,10 @@ export class Ipv4Layer implements Ipv4 {
       ip.registerLayer(this),
       netif.listen((event) => {
         if (event.type === 'added') this.#begin(event.iface)
-        if (event.type === 'removed') this.#gateways.delete(event.iface)
+        if (event.type === 'removed') {
+          this.#gateways.delete(event.iface)
+          this.#mtus.delete(event.iface)
+        }
       }),
     ]
   }
@@ -137,6 +142,17 @@ export class Ipv4Layer implements Ipv4 {
     return this.#gateways.get(iface)?.gateway
   }
 
+  setMtu(iface: Interface, mtu: number | undefined): void {
+    if (mtu === undefined) this.#mtus.delete(iface)
+    else if (Number.isInteger(mtu) && mtu >= MINIMUM_MTU && mtu <= iface.mtu) this.#mtus.set(iface, mtu)
+    else throw failure('EINVAL', `${mtu} cannot be the MTU of IPv4 on ${iface.name}: give ${MINIMUM_MTU} to ${iface.mtu}, or undefined for the interface's own`)
+    this.#ip.changed()
+  }
+
+  mtu(iface: Interface): number {
+    return this.#mtus.get(iface) ?? iface.mtu
+  }
+
   owns(address: Address, iface?: Interface): boolean {
     if (address.family !== 4) return false
     return iface === undefined ? this.#addresses.owner(address) !== undefined : this.#addresses.owns(address, iface)
@@ -187,7 +203,7 @@ export class Ipv4Layer implements Ipv4 {
       protocol: options.protocol,
       hopLimit: options.hopLimit ?? (isMulticast(to) ? MULTICAST_TTL : this.settings.initialTtl),
       trafficClass: options.trafficClass ?? 0,
-      mtu: this.#pathMtu?.(to),
+      mtu: Math.min(this.mtu(way.iface), this.#pathMtu?.(to) ?? MAX_TOTAL),
       local: owner !== undefined || stays || options.here === true,
     })
   }

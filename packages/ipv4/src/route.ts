@@ -21,8 +21,8 @@ export interface RouteParts {
   readonly protocol: number
   readonly hopLimit: number
   readonly trafficClass: number
-  /** Largest packet that goes whole, where less than the link's. */
-  readonly mtu: number | undefined
+  /** Largest packet that goes whole. */
+  readonly mtu: number
   /** The destination is in this machine. */
   readonly local: boolean
 }
@@ -63,7 +63,7 @@ export class Ipv4Route implements FragmentRoute {
     this.destination = parts.destination
     this.nextHop = parts.nextHop
     // What never touches a link is limited by the header alone.
-    this.mtu = parts.local ? MAX_TOTAL : Math.min(parts.iface.mtu, MAX_TOTAL, parts.mtu ?? MAX_TOTAL)
+    this.mtu = parts.local ? MAX_TOTAL : Math.min(parts.mtu, MAX_TOTAL)
     this.headroom = parts.iface.headroom + IPV4.size
     this.pseudo = pseudoSum(parts.source, parts.destination, parts.protocol)
     this.#first = 0x45000000 | ((parts.trafficClass & 0xff) << 16)

@@ -174,6 +174,17 @@ test('RFC 1191: too big for the next link, and not to be cut', async () => {
   await w.net.stop()
 })
 
+test('a router keeps to the MTU that IPv4 was given for a link', async () => {
+  const w = await world()
+  w.r.stack.ipv4.setMtu(w.r.interfaces[1]!, 700)
+  await w.net.run(async () => {
+    await w.a.stack.ipv4.ping(B)
+    assert.is((await w.a.stack.ipv4.ping(B, { size: 1000 })).received, 0)
+  })
+  assert.equal(w.a.stack.ipv4Pmtu.paths.map(({ mtu }) => mtu), [700])
+  await w.net.stop()
+})
+
 test('RFC 791 §3.2: what may be cut is cut, and its copied options are in every fragment', async () => {
   const w = await world({ mtu: 600 })
   await w.net.run(() => w.a.stack.ipv4.ping(B))

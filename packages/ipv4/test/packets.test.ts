@@ -161,6 +161,23 @@ test('what is longer than the link carries, or has no room for the header, is dr
   await h.end()
 })
 
+test('a link may be given a smaller MTU than its interface has, and it is taken back', async () => {
+  const h = await host({}, { mtu: 1500 })
+  const eth0 = h.iface
+  const way = (to = '192.0.2.9') => h.ipv4.route(address(to), { protocol: PROTOCOL_TEST })!
+  const before = way()
+  h.ipv4.setMtu(eth0, 600)
+  assert.not(before.valid())
+  assert.equal([way().mtu, way('255.255.255.255').mtu, h.ipv4.mtu(eth0), eth0.mtu], [600, 600, 600, 1500])
+  assert.is(way('192.0.2.1').maxPayload, 65_515, 'to ourselves nothing is in the way')
+  for (const mtu of [67, 1501, 600.5, NaN]) assert.throws(() => h.ipv4.setMtu(eth0, mtu), /cannot be the MTU of IPv4 on .*: give 68 to 1500/, `${mtu}`)
+  h.ipv4.setMtu(eth0, 68)
+  assert.is(way().maxPayload, 48)
+  h.ipv4.setMtu(eth0, undefined)
+  assert.is(way().mtu, 1500)
+  await h.end()
+})
+
 test('a packet to ourselves comes back on a later turn without touching the link', async () => {
   const h = await host()
   const route = h.ipv4.route(address('192.0.2.1'), { protocol: PROTOCOL_TEST })!

@@ -5,4 +5,5 @@
  */
 
 export { nodeDatagrams } from './datagrams.ts'
-export { nodeStreams } from './streams.ts'
+export { nodeStreams, type NodeStreamOptions } from './streams.ts'
+export type { NodeTls, Pem } from './identity.ts'

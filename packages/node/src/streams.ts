@@ -1,9 +1,11 @@
-/** `StreamNet` over node:net: the kernel's TCP under the same seam as our own. */
+/** `StreamNet` over node:net and node:tls: the kernel's TCP under the same seam as our own. */
 
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
 import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
 import { plain } from './addresses.ts'
+import type { NodeTls } from './identity.ts'
+import { secureClient, secureServer } from './tls.ts'
 
 /** Bytes that may wait in Node until `write` takes no more. */
 const SEND_QUEUE = 65_536
@@ -12,6 +14,8 @@ const BACKLOG = 511
 
 class NodeStream implements Stream {
   readonly #socket: Socket
+  /** TCP itself, beneath TLS where there is that. */
+  readonly #tcp: Socket
   readonly #sink: StreamSink
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -27,10 +31,11 @@ class NodeStream implements Stream {
   /** What it was given up with, by us or by others. */
   #error: Error | undefined
 
-  constructor(socket: Socket, accept: (stream: Stream) => StreamSink) {
+  constructor(socket: Socket, tcp: Socket, accept: (stream: Stream) => StreamSink) {
     this.#socket = socket
-    this.local = { address: plain(socket.localAddress ?? ''), port: socket.localPort ?? 0 }
-    this.remote = { address: plain(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
+    this.#tcp = tcp
+    this.local = { address: plain(tcp.localAddress ?? ''), port: tcp.localPort ?? 0 }
+    this.remote = { address: plain(tcp.remoteAddress ?? ''), port: tcp.remotePort ?? 0 }
     socket.on('error', (error) => { this.#error ??= named(error, this.remote) })
     socket.on('close', () => {
       this.#closed = true
@@ -60,10 +65,15 @@ class NodeStream implements Stream {
   write(chunk: Uint8Array): number {
     if (this.#ended) throw failure('EPIPE', 'the stream was ended: nothing can be written behind its end')
     if (this.#closed || this.#socket.destroyed) return 0
-    const taken = Math.min(chunk.length, Math.max(0, SEND_QUEUE - this.#socket.writableLength))
+    let taken = 0
+    // What the kernel takes at once is gone from Node's queue: only when that is full does Node tell that it has drained.
+    while (taken < chunk.length && this.#socket.writableLength < SEND_QUEUE) {
+      const part = chunk.subarray(taken, taken + SEND_QUEUE - this.#socket.writableLength)
+      // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
+      this.#socket.write(Buffer.from(part))
+      taken += part.length
+    }
     this.#short = taken < chunk.length
-    // Node keeps the bytes it is given until the kernel has taken them: the copy is the contract's.
-    if (taken > 0) this.#socket.write(Buffer.from(taken < chunk.length ? chunk.subarray(0, taken) : chunk))
     return taken
   }
 
@@ -92,8 +102,8 @@ class NodeStream implements Stream {
   }
 
   configure({ noDelay, keepAlive }: StreamSettings): void {
-    if (noDelay !== undefined) this.#socket.setNoDelay(noDelay)
-    if (keepAlive !== undefined) this.#socket.setKeepAlive(keepAlive > 0, keepAlive)
+    if (noDelay !== undefined) this.#tcp.setNoDelay(noDelay)
+    if (keepAlive !== undefined) this.#tcp.setKeepAlive(keepAlive > 0, keepAlive)
   }
 
   close(): void {
@@ -110,7 +120,7 @@ class NodeStream implements Stream {
     this.#ended = true
     this.#error = error
     this.#socket.removeAllListeners('data').removeAllListeners('end')
-    this.#socket.resetAndDestroy()
+    this.#tcp.resetAndDestroy()
   }
 }
 
@@ -121,14 +131,15 @@ function named(error: Error & { code?: string }, { address, port }: Endpoint): E
   return failure(code as ErrorCode, `${address} port ${port}: ${error.message}`)
 }
 
-async function connect(to: Endpoint, sink: StreamSink, { timeout, local, noDelay = true, keepAlive = 0 }: StreamOptions = {}): Promise<Stream> {
+async function connect(tls: NodeTls | undefined, to: Endpoint, sink: StreamSink, { timeout, local, noDelay = true, keepAlive = 0 }: StreamOptions): Promise<Stream> {
   const family = familyOf(to.address)
   checkPort(to.port, 1)
   if (timeout !== undefined && !(timeout > 0)) throw failure('EINVAL', `timeout ${timeout}: give milliseconds, more than 0`)
-  const socket = dial({
+  const tcp = dial({
     host: to.address, port: to.port, family, allowHalfOpen: true, noDelay, keepAlive: keepAlive > 0, keepAliveInitialDelay: keepAlive,
     ...(local?.address === undefined ? {} : { localAddress: local.address }), ...(local?.port === undefined ? {} : { localPort: local.port }),
   })
+  const socket = tls === undefined ? tcp : secureClient(tcp, to, tls)
   await new Promise<void>((resolve, reject) => {
     const timer = timeout === undefined ? undefined : setTimeout(() => {
       socket.destroy(failure('ETIMEDOUT', 'it did not answer in time'))
@@ -138,19 +149,20 @@ async function connect(to: Endpoint, sink: StreamSink, { timeout, local, noDelay
       reject(named(error, to))
     }
     socket.once('error', failed)
-    socket.once('connect', () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
       socket.removeListener('error', failed)
       resolve()
     })
   })
-  return new NodeStream(socket, () => sink)
+  return new NodeStream(socket, tcp, () => sink)
 }
 
-async function listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
+async function listen(tls: NodeTls | undefined, at: Partial<Endpoint>, accept: (stream: Stream) => StreamSink): Promise<Listener> {
   if (at.address !== undefined) familyOf(at.address)
   checkPort(at.port ?? 0, 0)
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void new NodeStream(socket, accept))
+  const accepted = (socket: Socket, tcp: Socket): void => void new NodeStream(socket, tcp, accept)
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, tls === undefined ? (tcp) => accepted(tcp, tcp) : secureServer(tls, accepted))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: Error & { code?: string }) => {
       reject(failure((error.code ?? 'EINVAL') as ErrorCode, `TCP ${at.address ?? '::'} port ${at.port ?? 0}: ${error.message}`))
@@ -161,7 +173,19 @@ async function listen(at: Partial<Endpoint>, accept: (stream: Stream) => StreamS
   return { local: { address: plain(address), port }, close: () => void server.close() }
 }
 
+/** How streams are to be. */
+export interface NodeStreamOptions {
+  /**
+   * Through TLS. `connect` then also rejects with Node's codes: DEPTH_ZERO_SELF_SIGNED_CERT, ERR_TLS_CERT_ALTNAME_INVALID…; its `timeout` is for the handshake
+   * too. A listener does not tell of clients whose handshake fails.
+   */
+  readonly tls?: NodeTls
+}
+
 /** The kernel's TCP as a `StreamNet`. Small writes are sent at once (TCP_NODELAY), as Node's own HTTP does. */
-export function nodeStreams(): StreamNet {
-  return { connect, listen }
+export function nodeStreams({ tls }: NodeStreamOptions = {}): StreamNet {
+  return {
+    connect: (to, sink, options = {}) => connect(tls, to, sink, options),
+    listen: (at, accept) => listen(tls, at, accept),
+  }
 }

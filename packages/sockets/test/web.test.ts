@@ -1,15 +1,17 @@
 /** Web Streams over TCP: WinterTC's `connect`, and listeners to loop over. */
 
 import * as assert from 'uvu/assert'
-import { codeOf, suite } from '@favonius/testing'
-import { sleep } from '@favonius/clock'
+import { codeOf, suite, thrownCode } from '@favonius/testing'
+import { sleep, system } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv4 } from '@favonius/ipv4'
 import { ipv6 } from '@favonius/ipv6'
+import { nodeStreams } from '@favonius/node'
 import { simulate, type LinkOptions } from '@favonius/sim'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
 import { sockets, type Socket, type SocketListener, type WebOptions } from '../src/index.ts'
+import { accepted, connect } from '../src/web/index.ts'
 import { together } from './together.ts'
 
 const test = suite('Web Streams over TCP')
@@ -252,6 +254,25 @@ check('a listener gives connections one by one, the others wait in the backlog',
   assert.equal(ends.sort(), ['ECONNRESET', 'ECONNRESET', 'goes on'])
   await one.close
   assert.is(await codeOf(b.stack.sockets.listen({ address: '2001:db8::99' })), 'EADDRNOTAVAIL')
+})
+
+test('the same shape over the streams of the kernel, at both ends', async () => {
+  const net = nodeStreams()
+  const listener = await net.listen({ address: '127.0.0.1' }, (stream) => {
+    const { socket, sink } = accepted(system, stream)
+    socket.readable.pipeTo(socket.writable).catch(() => {})
+    return sink
+  })
+  const socket = connect(system, net, { hostname: '127.0.0.1', port: listener.local.port }, { allowHalfOpen: true })
+  assert.is((await socket.opened).remoteAddress, `127.0.0.1:${listener.local.port}`)
+  const writer = socket.writable.getWriter()
+  const body = 'again and again\n'.repeat(50_000)
+  void writer.write(bytes(body)).then(() => writer.close())
+  assert.is(await all(socket.readable), body)
+  await socket.closed
+  listener.close()
+  assert.is(await codeOf(connect(system, net, `127.0.0.1:${listener.local.port}`).opened), 'ECONNREFUSED')
+  assert.is(thrownCode(() => connect(system, net, 'nowhere')), 'EINVAL')
 })
 
 test('a stack that stops ends loops, reads and writes', async () => {

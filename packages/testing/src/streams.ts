@@ -86,14 +86,16 @@ const pattern = (from: number, size: number): Uint8Array => {
   return made
 }
 
-/** Writes bytes `0 … size` of the pattern as fast as they are taken, and then the end. */
+/** Writes bytes `0 … size` of the pattern as fast as they are taken, `most` at a time, and then the end. */
 class Source extends Ear {
   readonly total: number
+  readonly most: number
   taken = 0
 
-  constructor(total: number) {
+  constructor(total: number, most = 30_000) {
     super()
     this.total = total
+    this.most = most
   }
 
   override drained(): void {
@@ -103,7 +105,7 @@ class Source extends Ear {
 
   fill(): void {
     while (this.taken < this.total) {
-      const chunk = pattern(this.taken, Math.min(30_000, this.total - this.taken))
+      const chunk = pattern(this.taken, Math.min(this.most, this.total - this.taken))
       const taken = this.stream!.write(chunk)
       assert.ok(taken >= 0 && taken <= chunk.length)
       this.taken += taken
@@ -205,6 +207,17 @@ export function streamConformance(name: string, make: () => Promise<StreamWorld>
     assert.equal(far.bytes, pattern(0, total))
   })
 
+  check('a chunk that is larger than what is taken at once goes in pieces', async (world) => {
+    const total = 1_000_000
+    const ends = await join(world, new Source(total, total), new Ear())
+    const { near, far } = ends
+    near.fill()
+    await world.until(() => far.events.includes('ended'))
+    far.stream!.end()
+    await over(world, ends)
+    assert.equal(far.bytes, pattern(0, total))
+  })
+
   check('what is written is copied before write returns', async (world) => {
     const ends = await join(world, new Ear(), new Ear())
     const data = bytes('first')
@@ -222,12 +235,14 @@ export function streamConformance(name: string, make: () => Promise<StreamWorld>
     const { near, far } = ends
     far.stream!.pause()
     near.fill()
-    await world.settle()
-    const stopped = near.taken
+    // Until no more is taken: how long that lasts is for the machine to say. Probes of a window that is shut may bring a byte or two.
+    let stopped = 0
+    for (let rounds = 0; near.taken - stopped >= 16; rounds++) {
+      assert.ok(rounds < 100, `${near.taken - stopped} bytes more were taken each time`)
+      stopped = near.taken
+      await world.settle()
+    }
     assert.ok(stopped < total, 'everything was taken, and nothing delivered')
-    await world.settle()
-    // Probes of a window that is shut may bring a byte or two.
-    assert.ok(near.taken - stopped < 16, `${near.taken - stopped} bytes more were taken`)
     assert.is(far.size, 0)
     far.stream!.resume()
     await world.until(() => far.events.includes('ended'))

@@ -13,12 +13,12 @@ import { tcp } from '@favonius/tcp'
 import { codeOf, datagramConformance, streamConformance, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import * as assert from 'uvu/assert'
-import { serveStack, stackOver, type Port } from '../src/worker/index.ts'
+import { serveStack, sharedMemory, sharedPort, stackOver, type Port } from '../src/worker/index.ts'
 
 const turn = (): Promise<void> => new Promise((soon) => setImmediate(soon))
 
-/** Two stacks on a wire, each behind a port. */
-async function world() {
+/** Two stacks on a wire, each behind a port; with memory that is shared, or without. */
+async function world(memory: () => SharedArrayBuffer | undefined = () => undefined) {
   const wire = new EthernetSegment(system)
   const ends = await Promise.all([1, 2].map(async (n) => {
     const stack = compose(system, netbufIn(new Arena(), { debug: true }), ethernet(), ipv4(), udp(), tcp({ timeWaitDelay: 0 }), sockets())
@@ -26,8 +26,9 @@ async function world() {
     stack.ipv4.addAddress(eth0, `192.0.2.${n}/24`)
     await eth0.up()
     const { port1, port2 } = new MessageChannel()
-    const served = serveStack(port1 as unknown as Port, { streams: stack.sockets, datagrams: stack.sockets })
-    return { stack, remote: stackOver(port2 as unknown as Port), served, port1 }
+    const shared = memory()
+    const served = serveStack(sharedPort(port1 as unknown as Port, shared, 0), { streams: stack.sockets, datagrams: stack.sockets })
+    return { stack, remote: stackOver(sharedPort(port2 as unknown as Port, shared, 1)), served, port1 }
   }))
   const [a, b] = ends as [(typeof ends)[0], (typeof ends)[0]]
   return {
@@ -55,15 +56,17 @@ async function world() {
   }
 }
 
-streamConformance('a stack behind a port', async () => {
-  const { a, b, ...rest } = await world()
-  return { ...rest, a: a.streams, b: b.streams }
-})
+for (const [name, memory] of [['a port', () => undefined], ['shared memory', sharedMemory]] as const) {
+  streamConformance(`a stack behind ${name}`, async () => {
+    const { a, b, ...rest } = await world(memory)
+    return { ...rest, a: a.streams, b: b.streams }
+  })
 
-datagramConformance('a stack behind a port', async () => {
-  const { a, b, ...rest } = await world()
-  return { ...rest, a: a.datagrams, b: b.datagrams, group: { address: '239.1.2.3', iface: 'eth0' } }
-})
+  datagramConformance(`a stack behind ${name}`, async () => {
+    const { a, b, ...rest } = await world(memory)
+    return { ...rest, a: a.datagrams, b: b.datagrams, group: { address: '239.1.2.3', iface: 'eth0' } }
+  })
+}
 
 const test = suite('web: a stack in a worker')
 

@@ -96,7 +96,7 @@ export class Forwarder implements Ipv4Forwarding {
     if (this.#ipv4.isMulticast(to)) return undefined
     const entry = this.#ip.lookup(to)
     if (entry === undefined || entry.iface.medium === 'loopback' || this.#apart.has(entry.iface)) return undefined
-    return { iface: entry.iface, address: entry.gateway ?? to, mtu: entry.iface.mtu }
+    return { iface: entry.iface, address: entry.gateway ?? to, mtu: this.#ipv4.mtu(entry.iface) }
   }
 
   /** A `ForwardHandler`. */

@@ -61,6 +61,8 @@ export class FaceSocket extends Duplex {
   #held: Buffer | undefined
   /** The peer's end has come, and what came before it is not all handed on. */
   #ending = false
+  /** Our end is on its way, and nobody has been told. */
+  #finishing: Done | undefined
   /** It was connected, or told to. */
   #begun = false
   /** The peer ended, or the connection is over. */
@@ -206,6 +208,8 @@ export class FaceSocket extends Duplex {
   #ended(): void {
     this.#parts.wake?.()
     this.#touch()
+    // Our own end was before: a peer that answers it may be heard in the same turn.
+    this.#finish()
     this.#over = this.#ending = true
     this.#flush()
     this.#endReading()
@@ -277,13 +281,19 @@ export class FaceSocket extends Duplex {
       this.once('connect', () => this._final(done))
       return
     }
+    this.#finishing = done
     this.#stream?.end()
     // Node tells of it when the kernel has: on a later turn.
     setImmediate(() => {
       this.#parts.wake?.()
-      done()
+      this.#finish()
     })
     this.#parts.wake?.()
+  }
+
+  #finish(): void {
+    this.#finishing?.()
+    this.#finishing = undefined
   }
 
   override _destroy(error: Error | null, done: Done): void {

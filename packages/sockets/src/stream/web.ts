@@ -306,11 +306,27 @@ class Bridge implements StreamSink {
   }
 }
 
-/** WinterTC's `connect`, over any net. */
+/**
+ * WinterTC's `connect`, over any net: what comes and goes as Web Streams. Throws EINVAL when `address` is no address and port; the net's errors are
+ * those of `opened`.
+ */
 export function connect(env: Env, net: Pick<StreamNet, 'connect'>, address: string | WebAddress, options: WebOptions = {}): Socket {
   const bridge = new Bridge(env, options)
   net.connect(toEndpoint(address), bridge, options).then((stream) => bridge.open(stream), (error: Error) => bridge.refuse(error))
   return bridge.socket
+}
+
+/** A connection that was accepted, in the web's shape. */
+export interface AcceptedSocket {
+  readonly socket: Socket
+  /** What `accept` of `StreamNet.listen` answers with. */
+  readonly sink: StreamSink
+}
+
+/** The web's shape of a stream that a listener of any net has given. */
+export function accepted(env: Env, stream: Stream, options: Pick<WebOptions, 'allowHalfOpen'> = {}): AcceptedSocket {
+  const bridge = new Bridge(env, options).open(stream)
+  return { socket: bridge.socket, sink: bridge }
 }
 
 /** Who gives connections out one by one. */

@@ -6,4 +6,5 @@
 
 export { stackOver, type RemoteStack } from './over.ts'
 export { serveStack, type Served } from './serve.ts'
+export { sharedMemory, sharedPort } from './shared.ts'
 export type { Failure, Port, Reply, Request } from './protocol.ts'

@@ -2,7 +2,7 @@
 
 import type { DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
 import { checkPort, failure, familyOf, isMulticast, parseAddress, type ErrorCode } from '@favonius/inet'
-import { DATAGRAM, DATAGRAMS, isMessage, WINDOW, type Failure, type Port, type Reply, type Request } from './protocol.ts'
+import { DATAGRAM, DATAGRAMS, isMessage, TOLD, WINDOW, type Failure, type Port, type Reply, type Request } from './protocol.ts'
 
 /** RFC 768: the length field counts eight bytes of header. */
 const MAX_PAYLOAD = 65_527
@@ -36,6 +36,8 @@ class RemoteStream implements Stream, Heard {
   /** Bytes that may still be written. */
   #credit = WINDOW
   #short = false
+  /** Bytes passed on that the stack was not told of yet. */
+  #took = 0
   #paused = false
   #delivering = false
   /** What came and was not wanted yet: bytes, the end, the last word. */
@@ -76,7 +78,10 @@ class RemoteStream implements Stream, Heard {
         if (reply === undefined) return
         if (reply.op === 'received') {
           this.sink.receive(reply.bytes)
-          this.#say({ op: 'took', id: this.#id, bytes: reply.bytes.length })
+          this.#took += reply.bytes.length
+          if (this.#took < TOLD) continue
+          this.#say({ op: 'took', id: this.#id, bytes: this.#took })
+          this.#took = 0
         } else if (reply.op === 'ended') this.sink.ended?.()
         else if (reply.op === 'closed') this.#close(undefined)
       }

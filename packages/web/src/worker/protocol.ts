@@ -15,6 +15,9 @@ export const DATAGRAMS = 4 * WINDOW
 /** each datagram counted for so many more than it carries: an empty one takes memory too. */
 export const DATAGRAM = 128
 
+/** Bytes that an application passes on before it tells so: a message for each chunk would be half of all messages. */
+export const TOLD = WINDOW / 4
+
 /** An error as it is told across: a clone of an `Error` would lose its code. */
 export interface Failure {
   readonly code: string

@@ -38,7 +38,8 @@ class ServedStream implements StreamSink {
   receive(chunk: Uint8Array): void {
     if (this.#left) return
     this.#said += chunk.length
-    this.#say({ op: 'received', id: this.#id, bytes: chunk.slice() })
+    // However large a chunk is, a message has its bound.
+    for (let at = 0; at < chunk.length; at += WINDOW) this.#say({ op: 'received', id: this.#id, bytes: chunk.slice(at, at + WINDOW) })
     if (this.#said < WINDOW) return
     this.#paused = true
     this.stream!.pause()

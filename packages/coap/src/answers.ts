@@ -1,0 +1,110 @@
+/**
+ * The server's half of the machine: RFC 7252 §5.2 (responses with the acknowledgment, or of their own) and §8.2 (leisure), RFC 7641 §4.5 (notifications).
+ * Who is a client alone has none of it.
+ */
+
+import type { Instant } from '@favonius/contract'
+import { between } from '@favonius/inet'
+import { acknowledge, type CoapInput, type Received } from './machine.ts'
+import type { Peer } from './peers.ts'
+import { Outgoing, type Transmission } from './transmission.ts'
+import * as TYPE from './types.ts'
+import { emit, type Message } from './wire.ts'
+
+/** What a server is told, and may do. */
+export type AnswerInput = Extract<CoapInput, { readonly kind: 'respond' | 'notify' | 'forget' }>
+
+export class Answers {
+  readonly #transmission: Transmission
+  /** Of each observer the notification that went last. */
+  readonly #notifications = new Map<number, Outgoing>()
+
+  constructor(transmission: Transmission) {
+    this.#transmission = transmission
+  }
+
+  handle(input: AnswerInput, now: Instant): void {
+    switch (input.kind) {
+      case 'respond': return this.#respond(input, now)
+      case 'notify': return this.#notify(input, now)
+      case 'forget': return this.#forget(input.observer, now)
+    }
+  }
+
+  /** A request has come. */
+  asked(request: Received, message: Message, now: Instant): void {
+    const { jobs, out, settings } = this.#transmission
+    request.token = message.token.slice()
+    if (request.confirmable) jobs.schedule(request, now + settings.ackDelay)
+    out.push({ kind: 'request', request, message })
+  }
+
+  /** It was not answered in time for its acknowledgment; or its leisure is over. */
+  late(request: Received): void {
+    if (request.multicast) this.#transmission.send(request.answer!, request.peer)
+    else acknowledge(this.#transmission, request)
+  }
+
+  #respond({ request: asked, draft }: AnswerInput & { kind: 'respond' }, now: Instant): void {
+    const request = asked as Received
+    if (request.answered) return
+    request.answered = true
+    const transmission = this.#transmission
+    transmission.jobs.cancel(request)
+    const { peer, token, confirmable, multicast } = request
+    if (draft === undefined) {
+      if (confirmable) acknowledge(transmission, request)
+      return
+    }
+    if (confirmable && !request.acknowledged) {
+      request.acknowledged = true
+      request.answer = emit(TYPE.ACK, request.id, token, draft)
+      return transmission.send(request.answer, peer)
+    }
+    const outgoing = new Outgoing(peer, confirmable, emit(confirmable ? TYPE.CON : TYPE.NON, 0, token, draft))
+    if (confirmable) return transmission.queue(outgoing, now)
+    if (!transmission.once(outgoing, now)) return
+    if (!multicast) return transmission.send(outgoing.data, peer)
+    // RFC 7252 §8.2: not everybody at once.
+    request.answer = outgoing.data
+    transmission.jobs.schedule(request, now + between(transmission.random, 0, transmission.settings.leisure))
+  }
+
+  #notify({ observer, to, token, draft, confirmable }: AnswerInput & { kind: 'notify' }, now: Instant): void {
+    const peer = this.#transmission.peer(to, now)
+    if (peer === undefined) return void this.#transmission.out.push({ kind: 'notified', observer, code: 'ENOBUFS' })
+    // One that is confirmable is not given up for one that is not.
+    const certain = confirmable || this.#notifications.get(observer)?.confirmable === true
+    this.#send(observer, peer, certain, emit(certain ? TYPE.CON : TYPE.NON, 0, token, draft), now)
+  }
+
+  #send(observer: number, peer: Peer, confirmable: boolean, data: Uint8Array, now: Instant): void {
+    const before = this.#notifications.get(observer)
+    if (before !== undefined && before.confirmable) {
+      // RFC 7641 §4.5.2: the newer one takes the place, and the count, of the one under way, when that would be sent again.
+      if (before.id < 0) before.data = data
+      else before.next = data
+      return
+    }
+    // A reset may come for the last one that is not confirmable, and for no other.
+    if (before !== undefined) this.#transmission.drop(before, now)
+    const outgoing = new Outgoing(peer, confirmable, data)
+    outgoing.observer = observer
+    this.#notifications.set(observer, outgoing)
+    if (confirmable) this.#transmission.queue(outgoing, now)
+    else if (this.#transmission.once(outgoing, now)) this.#transmission.send(data, peer)
+  }
+
+  /** A notification arrived; code undefined; or did not. */
+  notified({ observer, peer, next }: Outgoing, code: string | undefined, now: Instant): void {
+    this.#notifications.delete(observer!)
+    if (code === undefined && next !== undefined) this.#send(observer!, peer, true, next, now)
+    else this.#transmission.out.push({ kind: 'notified', observer: observer!, code })
+  }
+
+  #forget(observer: number, now: Instant): void {
+    const outgoing = this.#notifications.get(observer)
+    this.#notifications.delete(observer)
+    if (outgoing !== undefined) this.#transmission.drop(outgoing, now)
+  }
+}

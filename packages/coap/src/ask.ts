@@ -1,0 +1,185 @@
+/** One request from its first block to the last of what is answered: RFC 7959 §2.4 and §2.5, RFC 9175 §2.3 and §3.3. */
+
+import type { Endpoint } from '@favonius/contract'
+import { failure } from '@favonius/inet'
+import * as CODE from './codes.ts'
+import * as OPTION from './numbers.ts'
+import { blockValue, readBlock, sizeWithin, type Block } from './blocks.ts'
+import { join, Pieces, wholeOf, type Payload } from './body.ts'
+import { CoapResponse } from './response.ts'
+import type { Settings } from './settings.ts'
+import { fourBytes, type Draft, type Option, type OptionValue } from './wire.ts'
+
+/** What a request may say beyond its method and URI. */
+export interface CoapCall {
+  /** The body. Of more than `blockSize` bytes, or in pieces, it goes block by block (RFC 7959 §2.5). */
+  readonly payload?: Payload | undefined
+  /** Of the body: `FORMAT.JSON`. */
+  readonly contentFormat?: number | undefined
+  /** Of the response. */
+  readonly accept?: number | undefined
+  /** False: the request is sent once, and may be lost (RFC 7252 §4.3). */
+  readonly confirmable?: boolean | undefined
+  /** Further options: `[OPTION.IF_NONE_MATCH, '']`. */
+  readonly options?: readonly Option[] | undefined
+  /** Bytes of the blocks that are asked for from the beginning (RFC 7959 §2.4), 16 to 1024; whatever the server likes unless given. */
+  readonly blockSize?: number | undefined
+  /** The response resolves with its first block, and `response.body()` fetches the others. */
+  readonly stream?: boolean | undefined
+  /** Classes of responses that are not wanted, as RFC 7967 §2.1 has them: 26 is all. What is not answered resolves with code 0. */
+  readonly noResponse?: number | undefined
+  /** Ends the wait; the promise rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A method by its name, or its number. */
+export type Method = keyof typeof METHODS | number
+
+/** RFC 7252 §12.1.1, RFC 8132 §6. */
+const METHODS = { GET: 1, POST: 2, PUT: 3, DELETE: 4, FETCH: 5, PATCH: 6, IPATCH: 7 } as const
+
+/** The number of a method. */
+export const codeOf = (method: Method): number => (typeof method === 'number' ? method : METHODS[method])
+
+/** The options of a request, in any order. */
+export function optionsOf(target: readonly Option[], { contentFormat, accept, noResponse, options = [] }: CoapCall): readonly Option[] {
+  const all: Option[] = [...target, ...options]
+  const add = (number: number, value: OptionValue | undefined): void => {
+    if (value !== undefined) all.push([number, value])
+  }
+  add(OPTION.CONTENT_FORMAT, contentFormat)
+  add(OPTION.ACCEPT, accept)
+  add(OPTION.NO_RESPONSE, noResponse)
+  return all
+}
+
+/** Who sends it. */
+export interface Asker {
+  /** A number at random, below 2³². */
+  number(): number
+  /** One message there, and one back. */
+  exchange(to: Endpoint, draft: Draft, call: CoapCall): Promise<CoapResponse>
+}
+
+/** How often a body that changes while it is fetched is begun anew. */
+const RESTARTS = 3
+
+/** Options of the body that is sent, which are not said again when the rest of the answer is fetched. */
+const OF_BODY: ReadonlySet<number> = /* @__PURE__ */ new Set([OPTION.BLOCK1, OPTION.SIZE1, OPTION.CONTENT_FORMAT, OPTION.REQUEST_TAG, OPTION.OBSERVE, OPTION.IF_MATCH, OPTION.IF_NONE_MATCH, OPTION.ETAG])
+
+export class Ask {
+  readonly #client: Asker
+  readonly #to: Endpoint
+  readonly #code: number
+  readonly #options: readonly Option[]
+  readonly #call: CoapCall
+  readonly #settings: Settings
+
+  constructor(client: Asker, to: Endpoint, code: number, options: readonly Option[], call: CoapCall, settings: Settings) {
+    this.#client = client
+    this.#to = to
+    this.#code = code
+    this.#options = options
+    this.#call = call
+    this.#settings = settings
+  }
+
+  async whole(): Promise<CoapResponse> {
+    const payload = wholeOf(this.#call.payload)
+    const { blockSize } = this.#call
+    const early: Option[] = blockSize === undefined ? [] : [[OPTION.BLOCK2, blockValue(0, false, sizeWithin(blockSize))]]
+    if (payload === undefined || payload.length > this.#settings.blockSize) return this.fetched(await this.#upload(early, payload))
+    return this.fetched(await this.#once([...this.#options, ...early], payload))
+  }
+
+  /** One message there and one back; a server that wants to know that we are here is told (RFC 9175 §2.3). */
+  async #once(options: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
+    const response = await this.#client.exchange(this.#to, { code: this.#code, options, payload }, this.#call)
+    if (response.code !== CODE.UNAUTHORIZED) return response
+    const echo = response.message.bytes(OPTION.ECHO)
+    return echo === undefined ? response : this.#client.exchange(this.#to, { code: this.#code, options: [...options, [OPTION.ECHO, echo]], payload }, this.#call)
+  }
+
+  /** Sends the body block by block (RFC 7959 §2.5). */
+  async #upload(early: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
+    const pieces = new Pieces(payload === undefined ? this.#call.payload as AsyncIterable<Uint8Array> : [payload])
+    let size = sizeWithin(Math.min(this.#settings.blockSize, this.#call.blockSize ?? Infinity))
+    // RFC 9175 §3.3: blocks of this body are not mixed with those of another one.
+    const tag = fourBytes(this.#client.number())
+    try {
+      for (let offset = 0; ;) {
+        const { bytes, more } = await pieces.peek(size)
+        const options: Option[] = [...this.#options, [OPTION.REQUEST_TAG, tag], [OPTION.BLOCK1, blockValue(offset, more, size)]]
+        if (offset === 0 && payload !== undefined) options.push([OPTION.SIZE1, payload.length])
+        // What is said of the answer is said with the last block, which it answers.
+        if (!more) options.push(...early)
+        const response = await this.#once(options, bytes)
+        const block = readBlock(response.message, OPTION.BLOCK1)
+        const said = block !== undefined && block !== 'malformed' ? block : undefined
+        // RFC 7959 §2.9.3: it wants smaller ones, and has taken none.
+        if (response.code === CODE.REQUEST_ENTITY_TOO_LARGE && said !== undefined && said.size < size && offset === 0) {
+          size = said.size
+          continue
+        }
+        if (!more || !response.ok || said === undefined) return response
+        pieces.drop(bytes.length)
+        offset += bytes.length
+        size = Math.min(size, said.size)
+      }
+    } finally {
+      await pieces.close()
+    }
+  }
+
+  /** With what is still to be fetched of the answer (RFC 7959 §2.4). */
+  async fetched(first: CoapResponse): Promise<CoapResponse> {
+    const block = readBlock(first.message, OPTION.BLOCK2)
+    // An answer that begins anywhere else is what was asked for: its caller gave the option.
+    if (block === undefined || block === 'malformed' || !block.more || block.offset > 0) return first
+    if (this.#call.stream === true) return new CoapResponse(first.message, first.from, first.payload, this.#rest(first, false))
+    for (let restarts = 0; ; restarts++) {
+      const pieces = [first.payload]
+      try {
+        let length = first.payload.length
+        for await (const piece of this.#rest(first, true)) {
+          pieces.push(piece)
+          length += piece.length
+          if (length > this.#settings.maxBody) throw failure('EMSGSIZE', `more than ${this.#settings.maxBody} bytes: raise maxBody, or ask with { stream: true }`)
+        }
+        return new CoapResponse(first.message, first.from, join(pieces))
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'EAGAIN' || restarts >= RESTARTS) throw error
+        // It has changed meanwhile: from the beginning.
+        first = await this.#once([...this.#options.filter(([number]) => !OF_BODY.has(number)), [OPTION.BLOCK2, blockValue(0, false, block.size)]], undefined)
+        if (!first.ok || readBlock(first.message, OPTION.BLOCK2) === undefined) return first
+      }
+    }
+  }
+
+  /** The blocks behind the first. Throws EAGAIN when they are of another body, and it can be begun anew. */
+  async * #rest(first: CoapResponse, again: boolean): AsyncGenerator<Uint8Array> {
+    const options = this.#options.filter(([number]) => !OF_BODY.has(number))
+    const etag = first.etag?.join()
+    // RFC 8132 §2.1: what is fetched is said by the body; of other methods it was said once (RFC 7959 §2.7).
+    const whole = this.#code === CODE.FETCH ? wholeOf(this.#call.payload) : undefined
+    const payload = whole !== undefined && whole.length <= this.#settings.blockSize ? whole : undefined
+    if (payload !== undefined && this.#call.contentFormat !== undefined) options.push([OPTION.CONTENT_FORMAT, this.#call.contentFormat])
+    let block = readBlock(first.message, OPTION.BLOCK2) as Block
+    let offset = first.payload.length
+    let { size } = block
+    const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.#to.address} port ${this.#to.port}: ${why}`)
+    if (offset !== size) throw bad(`a block of ${offset} bytes that says ${size}`)
+    while (block.more) {
+      const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
+      const next = readBlock(response.message, OPTION.BLOCK2)
+      const { length } = response.payload
+      // One that is not full is the last.
+      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset || (next.more && length !== next.size)) throw bad(`block ${offset / size} was answered ${response.status}, ${length} bytes`)
+      if (response.etag?.join() !== etag) throw bad('the body has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
+      block = next
+      offset += length
+      size = Math.min(size, next.size)
+      yield response.payload
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** Bodies that are sent: bytes, or pieces as they come. */
+
+/** A body. */
+export type Payload = string | Uint8Array | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
+
+const encoder = /* @__PURE__ */ new TextEncoder()
+const NOTHING = /* @__PURE__ */ new Uint8Array(0)
+
+export const toBytes = (given: Uint8Array | string): Uint8Array => (typeof given === 'string' ? encoder.encode(given) : given)
+
+/** The body when it is all there, undefined when it comes in pieces. */
+export const wholeOf = (payload: Payload | undefined): Uint8Array | undefined =>
+  payload === undefined ? NOTHING : typeof payload === 'string' || payload instanceof Uint8Array ? toBytes(payload) : undefined
+
+export const join = (pieces: readonly Uint8Array[]): Uint8Array => {
+  let length = 0
+  for (const piece of pieces) length += piece.length
+  const all = new Uint8Array(length)
+  length = 0
+  for (const piece of pieces) {
+    all.set(piece, length)
+    length += piece.length
+  }
+  return all
+}
+
+/** Pieces of any size, in blocks of the sizes that are asked for. */
+export class Pieces {
+  readonly #from: AsyncIterator<Uint8Array | string> | Iterator<Uint8Array | string>
+  #have: Uint8Array = NOTHING
+  #over = false
+
+  constructor(payload: Exclude<Payload, string | Uint8Array>) {
+    this.#from = Symbol.asyncIterator in payload ? payload[Symbol.asyncIterator]() : payload[Symbol.iterator]()
+  }
+
+  /** The next `size` bytes, fewer at the end alone, and whether more follow. They stay until `drop`. */
+  async peek(size: number): Promise<{ readonly bytes: Uint8Array; readonly more: boolean }> {
+    const pieces = [this.#have]
+    let length = this.#have.length
+    // One byte more, to know whether there is one.
+    while (!this.#over && length <= size) {
+      const { done, value } = await this.#from.next()
+      if (done === true) this.#over = true
+      else {
+        const bytes = toBytes(value)
+        pieces.push(bytes)
+        length += bytes.length
+      }
+    }
+    if (pieces.length > 1) this.#have = join(pieces)
+    return { bytes: this.#have.subarray(0, size), more: length > size }
+  }
+
+  drop(length: number): void {
+    this.#have = this.#have.subarray(length)
+  }
+
+  /** Whoever makes them need make no more. */
+  async close(): Promise<void> {
+    if (!this.#over) await this.#from.return?.()
+    this.#over = true
+  }
+}

@@ -1,0 +1,148 @@
+/** The machine with a loop: a socket under it, and the two roles above it, either or both. */
+
+import type { DatagramNet, DatagramOptions, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
+import { failure } from '@favonius/inet'
+import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
+import type { Settings } from './settings.ts'
+
+/** What a role hears of. */
+export type Told = Exclude<CoapOutput, { readonly kind: 'send' }>
+
+/** What carries messages for either role, or both: a UDP port, or TCP connections. */
+export interface Carrier {
+  /** Of URIs that it may ask: `coap`. */
+  readonly scheme: string
+  readonly env: Env
+  readonly settings: Settings
+  readonly statistics: CoapStatistics
+  /** Where it hears; undefined before it is open. */
+  readonly local: Endpoint | undefined
+  /** What a client hears of: its exchanges. */
+  client: ((told: Told) => void) | undefined
+  /** What a server hears of: requests, and what becomes of notifications. */
+  server: ((told: Told) => void) | undefined
+  /** To be called before a request. */
+  open(local?: Partial<Endpoint>): Promise<void>
+  handle(input: CoapInput): void
+  /** Whether an exchange is not over. */
+  has(exchange: number): boolean
+  close(): void
+}
+
+/** One UDP port that speaks CoAP. */
+export class CoapEndpoint implements Carrier {
+  readonly scheme = 'coap'
+  readonly env: Env
+  readonly settings: Settings
+  readonly machine: CoapMachine
+  client: ((told: Told) => void) | undefined
+  server: ((told: Told) => void) | undefined
+  readonly #net: DatagramNet
+  readonly #timer: Timer
+  #opening: Promise<void> | undefined
+  #socket: DatagramSocket | undefined
+  #draining = false
+  #closed = false
+
+  /** Without `Answers` it serves nothing. */
+  constructor(net: DatagramNet, env: Env, settings: Settings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
+    this.#net = net
+    this.env = env
+    this.settings = settings
+    this.machine = new CoapMachine(env.random, settings, answers)
+    this.#timer = env.clock.timer((now) => {
+      this.machine.tick(now)
+      this.#drain()
+    })
+  }
+
+  /** Opens its socket, once. Rejects as `DatagramNet.open` does, and with EBADF when it was closed. */
+  async open(local: Partial<Endpoint> = {}): Promise<void> {
+    if (this.#closed) throw failure('EBADF', 'the endpoint is closed')
+    this.#opening ??= (async () => {
+      const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
+      const socket = await opening.catch((error: Error) => {
+        this.#opening = undefined
+        throw error
+      })
+      this.env.wake()
+      if (this.#closed) {
+        socket.close()
+        throw failure('ECANCELED', 'the endpoint is closed')
+      }
+      this.#socket = socket
+    })()
+    return this.#opening
+  }
+
+  #receive(data: Uint8Array, from: Endpoint, multicast: boolean): void {
+    this.handle({ kind: 'received', data, from, multicast })
+  }
+
+  handle(input: CoapInput): void {
+    this.machine.handle(input, this.env.clock.now())
+    this.#drain()
+  }
+
+  #drain(): void {
+    // Whoever is told may call `handle`: what comes of that is polled by the loop that told it.
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      for (let out = this.machine.poll(); out !== undefined; out = this.machine.poll()) this.#do(out)
+    } finally {
+      this.#draining = false
+    }
+    const due = this.#closed ? undefined : this.machine.deadline()
+    if (due === undefined) this.#timer.cancel()
+    else if (due !== this.#timer.due) this.#timer.schedule(due)
+  }
+
+  #do(out: CoapOutput): void {
+    switch (out.kind) {
+      case 'send': {
+        try {
+          // What is not sent for want of room is counted below, and sent again if it is confirmable.
+          this.#socket?.send(out.data, out.to)
+        } catch (error) {
+          // It is too large, or the address none of this socket's.
+          this.machine.handle({ kind: 'unsent', to: out.to, code: (error as { code: string }).code }, this.env.clock.now())
+        }
+        return
+      }
+      case 'request':
+      case 'notified': return this.server?.(out)
+      default: this.client?.(out)
+    }
+  }
+
+  has(exchange: number): boolean {
+    return this.machine.has(exchange)
+  }
+
+  get statistics(): CoapStatistics {
+    return this.machine.statistics
+  }
+
+  get local(): Endpoint | undefined {
+    return this.#socket?.local
+  }
+
+  /** @internal A further socket whose datagrams it hears; groups have them (`groups.ts`). */
+  also(local: Partial<Endpoint>, options: DatagramOptions): Promise<DatagramSocket> {
+    return this.#net.open(local, { receive: (data, from) => this.#receive(data, from, true) }, options)
+  }
+
+  /** @internal */
+  get socket(): DatagramSocket | undefined {
+    return this.#socket
+  }
+
+  /** Nothing is sent or heard any more. Harmless when repeated. */
+  close(): void {
+    this.#closed = true
+    this.#timer.cancel()
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+}

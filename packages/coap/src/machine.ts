@@ -1,0 +1,421 @@
+/**
+ * The message layer and its exchanges, without a loop: RFC 7252 §4 and §5.2. Read §4.2, §4.5 and §5.3.2 before touching what is acknowledged,
+ * and RFC 7641 §4.5.2 for what becomes of a notification that a newer one overtakes.
+ *
+ * It serves both roles of one endpoint. To a client it sends requests, and tells what was answered; a server it tells of requests, once each, and
+ * sends what it answers: with the acknowledgment when that is early, by a message of its own when it is late.
+ */
+
+import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
+import type { AnswerInput } from './answers.ts'
+import * as TYPE from './types.ts'
+import * as CODE from './codes.ts'
+import { unacceptable } from './definitions.ts'
+import { Job } from './jobs.ts'
+import type { Peer } from './peers.ts'
+import type { Settings } from './settings.ts'
+import { Outgoing, Transmission } from './transmission.ts'
+import { emit, fourBytes, HEADER, Message, type Draft } from './wire.ts'
+
+/** What happens to an endpoint. */
+export type CoapInput =
+  /** A datagram; `data` is borrowed until what came of it was polled. */
+  | { readonly kind: 'received'; readonly data: Uint8Array; readonly from: Endpoint; readonly multicast: boolean }
+  /**
+   * Asks. `exchange` is a number at random below 2³² that no other exchange of this endpoint has; it is the token too. With `keep` it stays open for
+   * further responses (RFC 7641), until `cancel`, and may be given again to ask again under the same token. To a group only with `window`: for so many
+   * milliseconds responses are taken, from anybody, and then `failed` follows with ETIMEDOUT.
+   */
+  | { readonly kind: 'request'; readonly exchange: number; readonly to: Endpoint; readonly draft: Draft; readonly confirmable: boolean; readonly keep?: boolean; readonly window?: number | undefined }
+  /** Asks whether the peer is there, by an empty message (RFC 7252 §4.3); `acknowledged` or `failed` follows. */
+  | { readonly kind: 'ping'; readonly exchange: number; readonly to: Endpoint }
+  /** What was to be sent cannot be, for a reason that has errno's name: what is under way to that peer fails with it. */
+  | { readonly kind: 'unsent'; readonly to: Endpoint; readonly code: string }
+  /** Nobody waits for it any more: nothing follows. */
+  | { readonly kind: 'cancel'; readonly exchange: number }
+  /** Answers a request; without a draft it is acknowledged alone (RFC 7967 §2). */
+  | { readonly kind: 'respond'; readonly request: Asked; readonly draft: Draft | undefined }
+  /** Sends a response that nobody asked for just now (RFC 7641 §4.2). Of a confirmable one, `notified` follows; one that is under way is overtaken. */
+  | { readonly kind: 'notify'; readonly observer: number; readonly to: Endpoint; readonly token: Uint8Array; readonly draft: Draft; readonly confirmable: boolean }
+  /** The observer is gone: nothing is sent to it any more. */
+  | { readonly kind: 'forget'; readonly observer: number }
+
+/** What an endpoint wants done. */
+export type CoapOutput =
+  | { readonly kind: 'send'; readonly data: Uint8Array; readonly to: Endpoint }
+  /** `message` is borrowed until the next datagram is handled. */
+  | { readonly kind: 'request'; readonly request: Asked; readonly message: Message }
+  | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
+  /** The peer has the request, and has not answered it yet. */
+  | { readonly kind: 'acknowledged'; readonly exchange: number }
+  /** ETIMEDOUT, ECONNRESET (it answered with a reset), EPROTO (with a critical option that we do not know), ENOBUFS, or what `unsent` said. The exchange is over. */
+  | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
+  /** Undefined when it arrived; otherwise as of `failed`. */
+  | { readonly kind: 'notified'; readonly observer: number; readonly code: string | undefined }
+
+/** A request to be answered, by whatever carries it. */
+export interface Asked {
+  readonly from: Endpoint
+  readonly token: Uint8Array
+  readonly confirmable: boolean
+  readonly multicast: boolean
+  /** It was: answers that follow are none. */
+  readonly answered: boolean
+}
+
+/** Why messages were dropped. */
+export type Drop =
+  /** RFC 7252 §3 and §4.1: it is no message, or one of another version. */
+  | 'malformed'
+  /** Its code cannot come in a message of its type, or not to a group (RFC 7252 §4.3, §8.1). */
+  | 'type'
+  /** It came before (RFC 7252 §4.5); it was answered as then. */
+  | 'duplicate'
+  /** A response to nothing that was asked, or from somebody else. */
+  | 'token'
+  /** An acknowledgment or a reset of nothing that was sent. */
+  | 'unexpected'
+  /** There are as many peers as may be, and something is outstanding with each. */
+  | 'peers'
+  /** A response with a critical option that we do not know (RFC 7252 §5.4.1). */
+  | 'option'
+  /** A response of ours that did not arrive, or for which there was no room among those that wait, or no message id. */
+  | 'unsent'
+
+/** What was counted. */
+export interface CoapStatistics {
+  sent: number
+  received: number
+  retransmitted: number
+  /** Messages forgotten before their time, so that duplicates of theirs would not be known. */
+  forgotten: number
+  readonly dropped: Record<Drop, number>
+}
+
+/** A request of ours that is not answered yet. */
+export class Exchange extends Job {
+  readonly kind = 'exchange'
+  readonly number: number
+  /** Undefined when it went to a group. */
+  readonly peer: Peer | undefined
+  readonly keep: boolean
+  outgoing: Outgoing | undefined
+
+  constructor(number: number, peer: Peer | undefined, keep: boolean) {
+    super()
+    this.number = number
+    this.peer = peer
+    this.keep = keep
+  }
+}
+
+/** A message that came: a request to be answered, or a response. */
+export class Received extends Job implements Asked {
+  readonly kind = 'received'
+  readonly peer: Peer
+  readonly id: number
+  readonly confirmable: boolean
+  readonly multicast: boolean
+  /** When it is forgotten. */
+  readonly expires: Instant
+  token: Uint8Array = NO_TOKEN
+  acknowledged = false
+  answered = false
+  /** What it was answered with, to be sent again when it comes again; to a group, what is still to be sent. */
+  answer: Uint8Array | undefined
+
+  constructor(peer: Peer, { type, id }: Message, multicast: boolean, expires: Instant) {
+    super()
+    this.peer = peer
+    this.id = id
+    this.confirmable = type === TYPE.CON
+    this.multicast = multicast
+    this.expires = expires
+  }
+
+  get from(): Endpoint {
+    return this.peer.endpoint
+  }
+}
+
+const NO_TOKEN = /* @__PURE__ */ new Uint8Array(0)
+/** RFC 7252 §5.3.1: 32 bits at random, where nothing else protects. */
+const TOKEN = 4
+
+const empty = (type: number, id: number): Uint8Array => Uint8Array.of(0x40 | (type << 4), 0, id >>> 8, id)
+
+const isResponse = (code: number): boolean => code >= 0x40 && code < 0xc0
+
+/** Acknowledges, once. */
+export function acknowledge(transmission: Transmission, received: Received): void {
+  if (received.acknowledged) return
+  received.acknowledged = true
+  transmission.send(empty(TYPE.ACK, received.id), received.peer)
+}
+
+/** What a server adds to a machine: `Answers`. */
+export interface ServerHalf {
+  handle(input: AnswerInput, now: Instant): void
+  asked(request: Received, message: Message, now: Instant): void
+  late(request: Received): void
+  notified(outgoing: Outgoing, code: string | undefined, now: Instant): void
+}
+
+export class CoapMachine implements Machine<CoapInput, CoapOutput> {
+  readonly #transmission: Transmission
+  readonly #answers: ServerHalf | undefined
+  readonly #exchanges = new Map<number, Exchange>()
+  /** What was received, in order; so many of them are forgotten already. */
+  readonly #remembered: Received[] = []
+  #forgotten = 0
+  readonly #message = new Message()
+  #polled = 0
+
+  /** Without `Answers` it is a client alone, and requests that come are rejected. */
+  constructor(random: Env['random'], settings: Settings, answers?: new (transmission: Transmission) => ServerHalf) {
+    this.#transmission = new Transmission(random, settings, (outgoing, code, now) => this.#lost(outgoing, code, now))
+    this.#answers = answers && new answers(this.#transmission)
+  }
+
+  handle(input: CoapInput, now: Instant): void {
+    switch (input.kind) {
+      case 'received': return this.#receive(input.data, input.from, input.multicast, now)
+      case 'request': return this.#request(input, now)
+      case 'ping': return this.#ask(input.exchange, input.to, empty(TYPE.CON, 0), true, false, undefined, now)
+      case 'cancel': return this.#end(this.#exchanges.get(input.exchange), now)
+      case 'unsent': {
+        const { outgoing, waiting } = this.#transmission.peer(input.to, now)!
+        for (const one of [...outgoing.values(), ...waiting]) this.#lost(one, input.code, now)
+        return
+      }
+      default: this.#answers?.handle(input, now)
+    }
+  }
+
+  tick(now: Instant): void {
+    const { jobs } = this.#transmission
+    for (let job = jobs.take(now); job !== undefined; job = jobs.take(now)) {
+      switch (job.kind) {
+        case 'outgoing': this.#transmission.late(job, now); break
+        case 'exchange': this.#fail(job, 'ETIMEDOUT', now); break
+        case 'peer': this.#transmission.next(job, now); break
+        case 'received': this.#answers!.late(job)
+      }
+    }
+    while (this.#expires <= now) this.#forget()
+  }
+
+  poll(): CoapOutput | undefined {
+    const { out } = this.#transmission
+    if (this.#polled < out.length) return out[this.#polled++]
+    out.length = this.#polled = 0
+    return undefined
+  }
+
+  deadline(): Instant | undefined {
+    const due = Math.min(this.#transmission.jobs.due, this.#expires)
+    return due === Infinity ? undefined : due
+  }
+
+  /** When the oldest message is forgotten. */
+  get #expires(): Instant {
+    return this.#remembered[this.#forgotten]?.expires ?? Infinity
+  }
+
+  get statistics(): CoapStatistics {
+    return this.#transmission.statistics
+  }
+
+  /** Whether an exchange is not over. */
+  has(exchange: number): boolean {
+    return this.#exchanges.has(exchange)
+  }
+
+  /** How much it keeps now: exchanges that are not over, messages remembered, peers. */
+  get kept(): { readonly exchanges: number; readonly messages: number; readonly peers: number } {
+    return { exchanges: this.#exchanges.size, messages: this.#remembered.length - this.#forgotten, peers: this.#transmission.peers.size }
+  }
+
+  // ---- asking ----
+
+  #request({ exchange: number, to, draft, confirmable, keep = false, window }: CoapInput & { kind: 'request' }, now: Instant): void {
+    this.#ask(number, to, emit(confirmable ? TYPE.CON : TYPE.NON, 0, fourBytes(number), draft), confirmable, keep, window, now)
+  }
+
+  #ask(number: number, to: Endpoint, data: Uint8Array, confirmable: boolean, keep: boolean, window: number | undefined, now: Instant): void {
+    const transmission = this.#transmission
+    let exchange = this.#exchanges.get(number)
+    const peer = exchange?.peer ?? transmission.peer(to, now)
+    if (peer === undefined) return void transmission.out.push({ kind: 'failed', exchange: number, code: 'ENOBUFS' })
+    if (exchange === undefined) {
+      exchange = new Exchange(number, window === undefined ? peer : undefined, keep)
+      this.#exchanges.set(number, exchange)
+      if (window === undefined) peer.open++
+    } else if (exchange.outgoing !== undefined) transmission.drop(exchange.outgoing, now)
+    const outgoing = new Outgoing(peer, confirmable, data)
+    exchange.outgoing = outgoing
+    outgoing.exchange = exchange
+    if (window === undefined) return transmission.queue(outgoing, now)
+    // To a group: once, to whoever is there (RFC 7252 §8.1).
+    transmission.jobs.schedule(exchange, now + window)
+    if (transmission.once(outgoing, now)) transmission.send(data, peer)
+  }
+
+  /** What was sent did not arrive, or was refused. */
+  #lost(outgoing: Outgoing, code: string, now: Instant): void {
+    const { exchange, observer } = outgoing
+    this.#transmission.drop(outgoing, now)
+    if (exchange !== undefined) this.#fail(exchange, code, now)
+    else if (observer !== undefined) this.#answers!.notified(outgoing, code, now)
+    else this.statistics.dropped.unsent++
+  }
+
+  #fail(exchange: Exchange, code: string, now: Instant): void {
+    this.#transmission.out.push({ kind: 'failed', exchange: exchange.number, code })
+    this.#end(exchange, now)
+  }
+
+  #end(exchange: Exchange | undefined, now: Instant): void {
+    if (exchange === undefined || !this.#exchanges.delete(exchange.number)) return
+    if (exchange.peer !== undefined) exchange.peer.open--
+    this.#transmission.jobs.cancel(exchange)
+    if (exchange.outgoing !== undefined) this.#transmission.drop(exchange.outgoing, now)
+  }
+
+  // ---- receiving ----
+
+  #receive(data: Uint8Array, from: Endpoint, multicast: boolean, now: Instant): void {
+    const { dropped } = this.statistics
+    const message = this.#message
+    this.statistics.received++
+    const malformed = message.read(data)
+    if (malformed !== undefined) {
+      dropped.malformed++
+      // RFC 7252 §3 and §4.2: another version is ignored in silence; what is confirmable otherwise is rejected.
+      if (data.length >= HEADER && data[0]! >> 6 === 1 && message.type === TYPE.CON && !multicast) this.#reject(message.id, this.#transmission.peer(from, now))
+      return
+    }
+    const { type, code } = message
+    const peer = this.#transmission.peer(from, now)
+    if (peer === undefined) return
+    const isRequest = code > 0 && code < 0x20
+    // RFC 7252 §8.1: to a group only requests that are not confirmable.
+    if (multicast && (type !== TYPE.NON || !isRequest)) return void dropped.type++
+    if (type === TYPE.ACK || type === TYPE.RST) return this.#hear(message, peer, now)
+    if (!isRequest && !isResponse(code)) {
+      // RFC 7252 §4.3: a ping, answered by a reset; or a class that is reserved.
+      if (type === TYPE.CON) this.#reject(message.id, peer)
+      if (type === TYPE.NON || code !== CODE.EMPTY) dropped.type++
+      return
+    }
+    const before = peer.received.get(message.id)
+    if (before !== undefined && before.expires > now) return this.#again(before)
+    if (!isRequest) return this.#response(message, peer, now)
+    if (this.#answers !== undefined) return this.#answers.asked(this.#remember(message, peer, multicast, now), message, now)
+    dropped.type++
+    if (type === TYPE.CON) this.#reject(message.id, peer)
+  }
+
+  #reject(id: number, peer: Peer | undefined): void {
+    if (peer !== undefined) this.#transmission.send(empty(TYPE.RST, id), peer)
+  }
+
+  /** RFC 7252 §4.5: what comes again is answered as before. */
+  #again(before: Received): void {
+    this.statistics.dropped.duplicate++
+    if (!before.confirmable) return
+    if (before.answer !== undefined) this.#transmission.send(before.answer, before.peer)
+    else if (before.acknowledged) this.#transmission.send(empty(TYPE.ACK, before.id), before.peer)
+  }
+
+  /** An acknowledgment or a reset. */
+  #hear(message: Message, peer: Peer, now: Instant): void {
+    const { dropped } = this.statistics
+    const { type, code, id } = message
+    const outgoing = peer.outgoing.get(id)
+    // RFC 7252 §4.2: a reset is empty, an acknowledgment has a response or nothing. Only what is confirmable is acknowledged.
+    if (code !== CODE.EMPTY && (type === TYPE.RST || !isResponse(code))) return void dropped.type++
+    if (outgoing === undefined || (type === TYPE.ACK && !outgoing.confirmable)) return void dropped.unexpected++
+    const { exchange, observer } = outgoing
+    if (type === TYPE.RST) {
+      // Of a ping it is what was hoped for.
+      if (exchange === undefined || outgoing.data[1] !== CODE.EMPTY) return this.#lost(outgoing, 'ECONNRESET', now)
+      this.#transmission.out.push({ kind: 'acknowledged', exchange: exchange.number })
+      return this.#end(exchange, now)
+    }
+    if (code !== CODE.EMPTY) {
+      if (exchange === undefined || tokenOf(message) !== exchange.number) return void dropped.token++
+      if (unacceptable(message) !== undefined) return this.#refuse(exchange, now)
+      return this.#answered(exchange, message, peer, now)
+    }
+    this.#transmission.drop(outgoing, now)
+    if (observer !== undefined) this.#answers!.notified(outgoing, undefined, now)
+    if (exchange === undefined) return
+    this.#transmission.out.push({ kind: 'acknowledged', exchange: exchange.number })
+    // A response of its own follows (RFC 7252 §5.2.2).
+    this.#transmission.jobs.schedule(exchange, now + this.#transmission.settings.responseTimeout)
+  }
+
+  /** A response in a message of its own. */
+  #response(message: Message, peer: Peer, now: Instant): void {
+    const exchange = this.#exchanges.get(tokenOf(message))
+    const ours = exchange !== undefined && (exchange.peer === undefined || exchange.peer === peer)
+    if (!ours || unacceptable(message) !== undefined) {
+      // RFC 7252 §4.2, RFC 7641 §3.6: so that nobody goes on to tell us what we do not want to hear.
+      this.#reject(message.id, peer)
+      if (ours) this.#refuse(exchange, now)
+      else this.statistics.dropped.token++
+      return
+    }
+    const received = this.#remember(message, peer, false, now)
+    if (received.confirmable) acknowledge(this.#transmission, received)
+    this.#answered(exchange, message, peer, now)
+  }
+
+  /** RFC 7252 §5.4.1: it was answered, by what is not to be understood, and will not be in another way. One of a group says nothing of the others. */
+  #refuse(exchange: Exchange, now: Instant): void {
+    this.statistics.dropped.option++
+    if (exchange.peer !== undefined) this.#fail(exchange, 'EPROTO', now)
+  }
+
+  #answered(exchange: Exchange, message: Message, { endpoint }: Peer, now: Instant): void {
+    // RFC 7252 §5.2.2: it says too that the request arrived, whatever became of its acknowledgment.
+    if (exchange.peer !== undefined) {
+      if (exchange.outgoing !== undefined) this.#transmission.drop(exchange.outgoing, now)
+      if (exchange.keep) this.#transmission.jobs.cancel(exchange)
+      else this.#end(exchange, now)
+    }
+    this.#transmission.out.push({ kind: 'response', exchange: exchange.number, message, from: endpoint })
+  }
+
+  // ---- remembering ----
+
+  /** RFC 7252 §4.4: for EXCHANGE_LIFETIME no id is used twice, by whatever kind of message; so all are forgotten in the order in which they came. */
+  #remember(message: Message, peer: Peer, multicast: boolean, now: Instant): Received {
+    const { times, settings } = this.#transmission
+    const received = new Received(peer, message, multicast, now + times.exchangeLifetime)
+    peer.received.set(message.id, received)
+    if (this.#remembered.push(received) - this.#forgotten > settings.maxRemembered) {
+      this.statistics.forgotten++
+      this.#forget()
+    }
+    return received
+  }
+
+  /** The oldest. */
+  #forget(): void {
+    const list = this.#remembered
+    const first = list[this.#forgotten]!
+    const { received } = first.peer
+    if (received.get(first.id) === first) received.delete(first.id)
+    if (++this.#forgotten * 2 < list.length) return
+    list.splice(0, this.#forgotten)
+    this.#forgotten = 0
+  }
+}
+
+/** The token as the number of an exchange; −1 when it is none of ours. */
+function tokenOf({ u8, tokenAt, tokenLength }: Message): number {
+  if (tokenLength !== TOKEN) return -1
+  return ((u8[tokenAt]! << 24) | (u8[tokenAt + 1]! << 16) | (u8[tokenAt + 2]! << 8) | u8[tokenAt + 3]!) >>> 0
+}

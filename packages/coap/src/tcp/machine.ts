@@ -1,0 +1,220 @@
+/** One connection, without a loop: RFC 8323 §5 and §7. Read §5.3 before touching what is said first. */
+
+import type { Endpoint, Instant, Machine } from '@favonius/contract'
+import { unacceptable } from '../definitions.ts'
+import { Job, Jobs } from '../jobs.ts'
+import type { Asked, CoapInput, CoapOutput, CoapStatistics } from '../machine.ts'
+import type { Settings } from '../settings.ts'
+import { fourBytes, Message, type Draft } from '../wire.ts'
+import { BASE_SIZE, BLOCK_WISE_TRANSFER, Deframer, emitFrame, MAX_MESSAGE_SIZE, SIGNAL } from './wire.ts'
+
+/** What happens to a connection: what came, or what either role wants, as of `CoapMachine`. */
+export type ConnectionInput = Exclude<CoapInput, { readonly kind: 'received' | 'unsent' | 'forget' }> | { readonly kind: 'bytes'; readonly data: Uint8Array } | { readonly kind: 'closed' }
+
+export type ConnectionOutput = Exclude<CoapOutput, { readonly kind: 'send' }>
+  | { readonly kind: 'write'; readonly data: Uint8Array }
+  /** Nothing is read or written any more, but for what was written before. */
+  | { readonly kind: 'end' }
+
+/** A request of ours. */
+class Exchange extends Job {
+  readonly number: number
+  readonly keep: boolean
+
+  constructor(number: number, keep: boolean) {
+    super()
+    this.number = number
+    this.keep = keep
+  }
+}
+
+const NO_TOKEN = /* @__PURE__ */ new Uint8Array(0)
+
+export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
+  readonly #remote: Endpoint
+  readonly #settings: Settings
+  readonly #statistics: CoapStatistics
+  readonly #serves: boolean
+  readonly #deframer = new Deframer(BASE_SIZE)
+  readonly #message = new Message()
+  readonly #exchanges = new Map<number, Exchange>()
+  /** Exchanges that wait for a Pong. */
+  readonly #pings = new Set<number>()
+  readonly #jobs = new Jobs<Exchange>()
+  readonly #out: ConnectionOutput[] = []
+  /** Bytes of the largest message that the peer takes; 0 until it has said so, by a CSM. */
+  #most = 0
+  #ended = false
+
+  /** Without `serves` requests are answered 4.04. */
+  constructor(remote: Endpoint, settings: Settings, statistics: CoapStatistics, serves: boolean) {
+    this.#remote = remote
+    this.#settings = settings
+    this.#statistics = statistics
+    this.#serves = serves
+    // RFC 8323 §5.3: the first thing that is said. No more than the base: so that blocks have their usual sizes (§6).
+    this.#write(NO_TOKEN, { code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, BASE_SIZE], [BLOCK_WISE_TRANSFER, '']] })
+  }
+
+  handle(input: ConnectionInput, now: Instant): void {
+    if (this.#ended && input.kind !== 'closed') return this.#refuse(input)
+    switch (input.kind) {
+      case 'bytes': return this.#receive(input.data)
+      case 'request': {
+        const exchange = this.#exchanges.get(input.exchange) ?? new Exchange(input.exchange, input.keep ?? false)
+        this.#exchanges.set(input.exchange, exchange)
+        this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
+        // RFC 8323 §5.3.1: more is not taken.
+        if (!this.#write(fourBytes(input.exchange), input.draft)) this.#fail(input.exchange, 'EMSGSIZE')
+        return
+      }
+      case 'ping': {
+        const exchange = new Exchange(input.exchange, false)
+        this.#exchanges.set(input.exchange, exchange)
+        this.#pings.add(input.exchange)
+        this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
+        return void this.#write(fourBytes(input.exchange), { code: SIGNAL.PING })
+      }
+      case 'cancel': return this.#end(input.exchange)
+      case 'respond': {
+        const { request, draft } = input
+        if (!request.answered && draft !== undefined && !this.#write(request.token, draft)) this.#write(request.token, { code: 0xa0 })
+        ;(input.request as { answered: boolean }).answered = true
+        return
+      }
+      case 'notify': {
+        this.#write(input.token, input.draft)
+        if (input.confirmable) this.#out.push({ kind: 'notified', observer: input.observer, code: undefined })
+        return
+      }
+      case 'closed': {
+        this.#ended = true
+        for (const number of [...this.#exchanges.keys()]) this.#fail(number, 'ECONNRESET')
+      }
+    }
+  }
+
+  tick(now: Instant): void {
+    for (let job = this.#jobs.take(now); job !== undefined; job = this.#jobs.take(now)) this.#fail(job.number, 'ETIMEDOUT')
+  }
+
+  poll(): ConnectionOutput | undefined {
+    return this.#out.shift()
+  }
+
+  deadline(): Instant | undefined {
+    return this.#jobs.due === Infinity ? undefined : this.#jobs.due
+  }
+
+  has(exchange: number): boolean {
+    return this.#exchanges.has(exchange)
+  }
+
+  /** Exchanges that are not over. */
+  get open(): number {
+    return this.#exchanges.size
+  }
+
+  /** It is over: whatever is wanted of it fails. */
+  #refuse(input: ConnectionInput): void {
+    if (input.kind === 'request' || input.kind === 'ping') this.#out.push({ kind: 'failed', exchange: input.exchange, code: 'ECONNRESET' })
+    else if (input.kind === 'notify') this.#out.push({ kind: 'notified', observer: input.observer, code: 'ECONNRESET' })
+  }
+
+  /** False when it is more than the peer takes: then it is not sent. */
+  #write(token: Uint8Array, draft: Draft): boolean {
+    const data = emitFrame(token, draft)
+    if (data.length > Math.max(this.#most, BASE_SIZE)) {
+      this.#statistics.dropped.unsent++
+      return false
+    }
+    this.#statistics.sent++
+    this.#out.push({ kind: 'write', data })
+    return true
+  }
+
+  #end(number: number): void {
+    const exchange = this.#exchanges.get(number)
+    if (exchange === undefined) return
+    this.#exchanges.delete(number)
+    this.#pings.delete(number)
+    this.#jobs.cancel(exchange)
+  }
+
+  #fail(number: number, code: string): void {
+    this.#end(number)
+    this.#out.push({ kind: 'failed', exchange: number, code })
+  }
+
+  /** RFC 8323 §5.6: says why, and ends. */
+  #abort(why: string): void {
+    this.#statistics.dropped.malformed++
+    this.#write(NO_TOKEN, { code: SIGNAL.ABORT, payload: Uint8Array.from(why, (letter) => letter.charCodeAt(0)) })
+    this.#close()
+  }
+
+  #close(): void {
+    this.#ended = true
+    this.#out.push({ kind: 'end' })
+    for (const number of [...this.#exchanges.keys()]) this.#fail(number, 'ECONNRESET')
+  }
+
+  #receive(data: Uint8Array): void {
+    const malformed = this.#deframer.take(data, this.#message, () => {
+      this.#hear(this.#message)
+      return !this.#ended
+    })
+    if (malformed !== undefined && !this.#ended) this.#abort(malformed.malformed)
+  }
+
+  #hear(message: Message): void {
+    const { code } = message
+    this.#statistics.received++
+    if (this.#most === 0 && code !== SIGNAL.CSM) return this.#abort('a CSM comes first')
+    if (code >> 5 === 7) return this.#signal(message)
+    // RFC 8323 §3.4: an empty message says nothing.
+    if (code === 0) return
+    if (code < 0x20) {
+      // Each has bytes of its own, and so may be kept.
+      const request: Asked = { from: this.#remote, token: message.token, confirmable: true, multicast: false, answered: false }
+      if (this.#serves) this.#out.push({ kind: 'request', request, message: message.own() })
+      else this.#write(message.token, { code: 0x84 })
+      return
+    }
+    const { u8, tokenAt, tokenLength } = message
+    const number = tokenLength === 4 ? ((u8[tokenAt]! << 24) | (u8[tokenAt + 1]! << 16) | (u8[tokenAt + 2]! << 8) | u8[tokenAt + 3]!) >>> 0 : -1
+    const exchange = this.#exchanges.get(number)
+    if (exchange === undefined || this.#pings.has(number)) return void this.#statistics.dropped.token++
+    if (unacceptable(message) !== undefined) {
+      this.#statistics.dropped.option++
+      return this.#fail(number, 'EPROTO')
+    }
+    if (exchange.keep) this.#jobs.cancel(exchange)
+    else this.#end(number)
+    this.#out.push({ kind: 'response', exchange: number, message: message.own(), from: this.#remote })
+  }
+
+  #signal(message: Message): void {
+    // RFC 8323 §5.2: an option that is critical, and not known, ends it. Those of a CSM are elective.
+    message.rewind()
+    while (message.next()) if ((message.number & 1) === 1) return this.#abort(`option ${message.number}`)
+    switch (message.code) {
+      case SIGNAL.CSM: {
+        this.#most = message.uint(MAX_MESSAGE_SIZE) ?? (this.#most || BASE_SIZE)
+        return
+      }
+      case SIGNAL.PING: return void this.#write(message.token, { code: SIGNAL.PONG })
+      case SIGNAL.PONG: {
+        for (const number of this.#pings) {
+          // libcoap 4.3.1 has no token in it: then it answers the first.
+          if (message.tokenLength > 0 && fourBytes(number).join() !== message.token.join()) continue
+          this.#end(number)
+          return void this.#out.push({ kind: 'acknowledged', exchange: number })
+        }
+        return
+      }
+      // §5.5, §5.6: it goes, and what it has not answered is not answered any more.
+      case SIGNAL.RELEASE: case SIGNAL.ABORT: return this.#close()
+    }
+  }
+}
