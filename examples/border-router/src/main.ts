@@ -113,7 +113,7 @@ async function asAlice(): Promise<void> {
 }
 
 async function asLinux(dev: string): Promise<void> {
-  for (const command of [`ip link set ${dev} up`, `ip -6 addr add ${ETHERNET}2/64 dev ${dev}`, `ip -6 route add ${AIR}/64 via ${ETHERNET}1 dev ${dev}`]) {
+  for (const command of [`ip link set ${dev} up`, `ip -6 addr add ${ETHERNET}2/64 dev ${dev} nodad`, `ip -6 route add ${AIR}/64 via ${ETHERNET}1 dev ${dev}`]) {
     execFileSync('/bin/sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'] })
     console.log(`  ${command}`)
   }

@@ -1,6 +1,9 @@
-/** Linux behind a TAP, our border router, and a row of nodes on a simulated air in real time: the last one is three hops away, over two that pass packets on. */
+/**
+ * Linux behind a TAP, our border router, and a row of nodes on a simulated air, whose time keeps pace with the real one: the last node is three hops away,
+ * over two that pass packets on.
+ */
 
-import { system } from '@favonius/clock'
+import { pace, virtual } from '@favonius/clock'
 import type { Interface } from '@favonius/contract'
 import { ethernet } from '@favonius/ethernet'
 import { ieee802154 } from '@favonius/ieee802154'
@@ -28,23 +31,22 @@ const SPACING = 80
 const NODES = 3
 /** The last node. */
 const FAR = `${AIR}${NODES + 1}`
-/** Symbols that a MAC waits for an acknowledgment: Node's timers are exact to a millisecond or two, and this machine may be busy. */
-const PATIENT = { ackWait: 3000 }
-
 const linkLocal = ({ address }: Interface): string =>
   `fe80::${interfaceId(address)!.map((word) => `${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`).join(':')}`
 
 /** Of the row: the router and the nodes. Those between are not to tell who sent something that they could be done without. */
-const common = () => [netbufIn(new Arena(), { debug: true }), ieee802154(PATIENT), ip({ maxRoutes: 16 }), ipv6Forwarding({ redirects: false })] as const
+const common = () => [netbufIn(new Arena(), { debug: true }), ieee802154(), ip({ maxRoutes: 16 }), ipv6Forwarding({ redirects: false })] as const
 
 async function world() {
   const namespace = makeNamespace()
-  const air = new Air(system)
-  const router = compose(system, ...common(), ipv6({ maxAddresses: 4 }), ethernet(), advertising())
+  const env = virtual({ seed: 11 })
+  const stopTime = pace(env)
+  const air = new Air(env)
+  const router = compose(env, ...common(), ipv6({ maxAddresses: 4 }), ethernet(), advertising())
   const eth0 = router.netif.add(await openTap({ name: 'fav0', namespace: namespace.name }), { name: 'eth0' })
   router.ipv6.addAddress(eth0, `${ETHERNET}1/64`)
   const nodes = line(NODES + 1, SPACING).slice(1).map((at) => {
-    const stack = compose(system, ...common(), ipv6(), udp(), sockets())
+    const stack = compose(env, ...common(), ipv6(), udp(), sockets())
     return { stack, iface: stack.ieee802154.add(air.radio({ at })) }
   })
   const wpan0 = router.ieee802154.add(air.radio())
@@ -64,6 +66,7 @@ async function world() {
     async stop(): Promise<void> {
       for (const { stack } of row) await stack.stop()
       air.stop()
+      stopTime()
       await namespace.remove()
       for (const { stack } of row) assert.is(stack.netif.buffers.live, 0, stack.netbuf.owners().join('; '))
     },
