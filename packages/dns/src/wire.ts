@@ -170,17 +170,19 @@ class Reader {
   resources(count: number): Resource[] {
     const read: Resource[] = []
     while (count-- > 0 && this.why === '') {
-      const question = this.question()
+      const name = this.name()
+      const type = this.u16()
+      const class_ = this.u16()
       const ttl = this.i32()
       const end = this.u16() + this.at
       if (end > this.u8.length) this.bad('short')
-      else if (question.type === TYPE.OPT) {
+      else if (type === TYPE.OPT) {
         // RFC 6891 §6.1.1: there may be one.
         if (this.edns !== undefined) this.bad('OPT')
-        this.edns = { size: question.class, rcode: ttl >>> 24, version: (ttl >>> 16) & 255, flags: ttl & 0xffff, options: this.#bytes(end) }
+        this.edns = { size: class_, rcode: ttl >>> 24, version: (ttl >>> 16) & 255, flags: ttl & 0xffff, options: this.#bytes(end) }
       } else {
         // RFC 2181 §8: a TTL with the highest bit set is zero.
-        read.push({ ...question, ttl: Math.max(ttl, 0), data: this.#data(question.type, end) })
+        read.push({ name, type, class: class_, ttl: Math.max(ttl, 0), data: this.#data(type, end) })
         if (this.at !== end) this.bad('length')
       }
     }

@@ -18,7 +18,7 @@ export function parseIpv4(text: string): number | undefined {
 export function parseIpv6(text: string): readonly [number, number, number, number] | undefined {
   // A dotted quad may stand for the last two groups.
   const last = text.lastIndexOf(':') + 1
-  const quad = parseIpv4(text.slice(last))
+  const quad = text.includes('.') ? parseIpv4(text.slice(last)) : undefined
   const [before, after, more] = (quad === undefined ? text : `${text.slice(0, last)}${hex(quad >>> 16)}:${hex(quad & 0xffff)}`).split('::')
   const head = before ? before.split(':') : []
   const tail = after ? after.split(':') : []
