@@ -144,7 +144,7 @@ export class Ask {
         for await (const piece of this.#rest(first, true)) {
           pieces.push(piece)
           length += piece.length
-          if (length > this.#settings.maxBody) throw failure('EMSGSIZE', `more than ${this.#settings.maxBody} bytes: raise maxBody, or ask with { stream: true }`)
+          if (length > this.#settings.maxBody) throw failure('EMSGSIZE', `more than ${this.#settings.maxBody} bytes: raise maxBody, or { stream: true }`)
         }
         return new CoapResponse(first.message, first.from, join(pieces))
       } catch (error) {
@@ -168,14 +168,14 @@ export class Ask {
     let offset = first.payload.length
     let { size } = block
     const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.#to.address} port ${this.#to.port}: ${why}`)
-    if (offset !== size) throw bad(`a block of ${offset} bytes that says ${size}`)
+    if (offset !== size) throw bad(`block 0: ${offset} bytes`)
     while (block.more) {
       const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
       const next = readBlock(response.message, OPTION.BLOCK2)
       const { length } = response.payload
       // One that is not full is the last.
-      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset || (next.more && length !== next.size)) throw bad(`block ${offset / size} was answered ${response.status}, ${length} bytes`)
-      if (response.etag?.join() !== etag) throw bad('the body has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
+      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset || (next.more && length !== next.size)) throw bad(`block ${offset / size}: ${response.status}, ${length} bytes`)
+      if (response.etag?.join() !== etag) throw bad('it has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
       block = next
       offset += length
       size = Math.min(size, next.size)

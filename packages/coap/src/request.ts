@@ -15,17 +15,16 @@ export class CoapRequest {
   readonly multicast: boolean
   /** The message, of several the last, with bytes of its own. */
   readonly message: Message
-  /** The body: all of it; nothing where the resource takes a `stream`, and one block where it takes `each`. */
-  readonly payload: Uint8Array
   /** Where the payload belongs, when it is one of several blocks (`each`). */
   readonly block: Block | undefined
   readonly #body: AsyncIterable<Uint8Array> | undefined
+  #payload: Uint8Array | undefined
 
-  constructor(message: Message, from: Endpoint, multicast: boolean, payload: Uint8Array, block?: Block, body?: AsyncIterable<Uint8Array>) {
+  constructor(message: Message, from: Endpoint, multicast: boolean, payload?: Uint8Array, block?: Block, body?: AsyncIterable<Uint8Array>) {
     this.message = message
     this.from = from
     this.multicast = multicast
-    this.payload = payload
+    this.#payload = payload
     this.block = block
     this.#body = body
   }
@@ -43,6 +42,11 @@ export class CoapRequest {
   /** `['a=1', 'b']`. */
   get query(): readonly string[] {
     return this.message.texts(OPTION.URI_QUERY)
+  }
+
+  /** The body: all of it; nothing where the resource takes a `stream`, and one block where it takes `each`. */
+  get payload(): Uint8Array {
+    return this.#payload ??= this.message.payload
   }
 
   get text(): string {

@@ -3,9 +3,7 @@
 import type { Endpoint } from '@favonius/contract'
 import * as OPTION from './numbers.ts'
 import * as FORMAT from './formats.ts'
-import { codeText, type Message } from './wire.ts'
-
-const decoder = /* @__PURE__ */ new TextDecoder()
+import { codeText, textOf, type Message } from './wire.ts'
 
 /** What a server answered. */
 export class CoapResponse {
@@ -13,14 +11,13 @@ export class CoapResponse {
   readonly from: Endpoint
   /** The message, of several the first, with bytes of its own. */
   readonly message: Message
-  /** The body: all of it, or its first block when the request said `stream`. */
-  readonly payload: Uint8Array
+  #payload?: Uint8Array | undefined
   readonly #rest: AsyncIterable<Uint8Array> | undefined
 
-  constructor(message: Message, from: Endpoint, payload: Uint8Array = message.payload, rest?: AsyncIterable<Uint8Array>) {
+  constructor(message: Message, from: Endpoint, payload?: Uint8Array, rest?: AsyncIterable<Uint8Array>) {
     this.message = message
     this.from = from
-    this.payload = payload
+    this.#payload = payload
     this.#rest = rest
   }
 
@@ -39,8 +36,13 @@ export class CoapResponse {
     return this.code >> 5 === 2
   }
 
+  /** The body: all of it, or its first block when the request said `stream`. */
+  get payload(): Uint8Array {
+    return this.#payload ??= this.message.payload
+  }
+
   get text(): string {
-    return decoder.decode(this.payload)
+    return textOf(this.payload)
   }
 
   /** Of a body in JSON. Throws SyntaxError when it is none. */

@@ -82,7 +82,7 @@ export class CoapServer {
     this.#notifier = new Notifier(endpoint, (observer) => {
       const { message, from } = observer
       const handler = observer.resource.options.get
-      const request = new CoapRequest(message, from, false, message.payload)
+      const request = new CoapRequest(message, from, false)
       return this.#after(this.#call(handler, request), (answer) => this.#draft(request, answer))
     })
     endpoint.server = (told) => this.#told(told)
@@ -149,7 +149,7 @@ export class CoapServer {
     try {
       this.#asked(request, message)
     } catch (error) {
-      const { code } = this.#thrown(error, new CoapRequest(message, request.from, request.multicast, message.payload))
+      const { code } = this.#thrown(error, new CoapRequest(message, request.from, request.multicast))
       this.endpoint.handle({ kind: 'respond', request, draft: { code: code! } })
     }
   }
@@ -160,7 +160,7 @@ export class CoapServer {
     const bad = unacceptable(message)
     // RFC 7252 §5.4.1: what is not confirmable is rejected in silence.
     if (bad !== undefined && !confirmable) return this.endpoint.handle({ kind: 'respond', request: received, draft: undefined })
-    const plain = new CoapRequest(message, from, multicast, message.payload)
+    const plain = new CoapRequest(message, from, multicast)
     const refuse = (reply: CoapReply): void => this.#reply(received, plain, reply)
     if (bad !== undefined) return refuse(refusal(CODE.BAD_OPTION, `option ${bad}`))
     if (message.find(OPTION.PROXY_URI) || message.find(OPTION.PROXY_SCHEME)) return refuse(refusal(CODE.PROXYING_NOT_SUPPORTED))

@@ -46,7 +46,7 @@ export class Message {
     this.type = (first >> 4) & 3
     this.code = u8[1]!
     this.id = (u8[2]! << 8) | u8[3]!
-    if (this.code === 0 && (u8.length > HEADER || (first & 15) > 0)) return 'an empty message that is not'
+    if (this.code === 0 && (u8.length > HEADER || (first & 15) > 0)) return 'an empty message that is none'
     return this.readFrom(HEADER, first & 15)
   }
 
@@ -56,9 +56,9 @@ export class Message {
     const end = u8.length
     this.tokenAt = at
     this.tokenLength = tokenLength
-    if (tokenLength > MAX_TOKEN) return 'a token of more than 8 bytes'
+    if (tokenLength > MAX_TOKEN) return 'a token of over 8 bytes'
     at += tokenLength
-    if (at > end) return 'a token that runs past the end'
+    if (at > end) return 'a token runs past the end'
     this.#optionsAt = at
     this.#end = this.payloadAt = end
     let number = 0
@@ -78,7 +78,7 @@ export class Message {
       number += delta
       at += length
       // Negated, for what was read past the end is not a number.
-      if (!(at <= end && number <= 0xffff)) return 'an option that runs past the end'
+      if (!(at <= end && number <= 0xffff)) return 'an option runs past the end'
     }
     this.rewind()
     return undefined
@@ -179,7 +179,7 @@ export class Message {
 }
 
 /** Text is ASCII more often than not, and then needs no decoder. */
-function textOf(u8: Uint8Array, at: number, end: number): string {
+export function textOf(u8: Uint8Array, at = 0, end = u8.length): string {
   if (end - at > 24) return decoder.decode(u8.subarray(at, end))
   let text = ''
   for (let i = at; i < end; i++) {
@@ -236,7 +236,7 @@ export class Writer {
 
   #head(number: number, length: number): void {
     const delta = number - this.#last
-    if (delta < 0) throw failure('EINVAL', `option ${number} behind option ${this.#last}: write them in order`)
+    if (delta < 0) throw failure('EINVAL', `option ${number} behind ${this.#last}: write them in order`)
     this.#last = number
     const { u8 } = this
     let at = this.at
@@ -325,9 +325,12 @@ export function roomFor({ options, payload }: Draft): number {
 }
 
 const writer = /* @__PURE__ */ new Writer()
+/** Most messages fit. They are copied out of it: a short array of its own lies in V8's heap, until a view of it is made. */
+const scratch = /* @__PURE__ */ new Uint8Array(1500)
 
 /** A datagram, in bytes of its own. */
 export function emit(type: number, id: number, token: Uint8Array, draft: Draft): Uint8Array {
-  const into = new Uint8Array(HEADER + token.length + roomFor(draft))
-  return into.subarray(0, writer.begin(into, type, draft.code, id, token).draft(draft))
+  const room = HEADER + token.length + roomFor(draft)
+  const into = room > scratch.length ? new Uint8Array(room) : scratch
+  return into.slice(0, writer.begin(into, type, draft.code, id, token).draft(draft))
 }

@@ -85,14 +85,14 @@ test('text is UTF-8, whatever its length', () => {
 const MALFORMED = [
   ['', 'shorter than a header'], ['400100', 'shorter than a header'],
   ['00010001', 'another version'], ['80010001', 'another version'], ['c0010001', 'another version'],
-  ['40000001 00', 'an empty message that is not'], ['41000001 20', 'an empty message that is not'], ['60000001 ff 01', 'an empty message that is not'],
-  ['49010001 010203040506070809', 'a token of more than 8 bytes'], ['4f010001', 'a token of more than 8 bytes'],
-  ['44010001 010203', 'a token that runs past the end'],
+  ['40000001 00', 'an empty message that is none'], ['41000001 20', 'an empty message that is none'], ['60000001 ff 01', 'an empty message that is none'],
+  ['49010001 010203040506070809', 'a token of over 8 bytes'], ['4f010001', 'a token of over 8 bytes'],
+  ['44010001 010203', 'a token runs past the end'],
   ['40010001 ff', 'a payload of no bytes'], ['40010001 b174 ff', 'a payload of no bytes'],
   ['40010001 f0', 'an option delta or length of 15'], ['40010001 f1 00', 'an option delta or length of 15'], ['40010001 0f 00', 'an option delta or length of 15'],
-  ['40010001 b5 74657374', 'an option that runs past the end'], ['40010001 d0', 'an option that runs past the end'], ['40010001 e000', 'an option that runs past the end'],
-  ['40010001 0d', 'an option that runs past the end'], ['40010001 0e00', 'an option that runs past the end'],
-  ['40010001 e0ffff', 'an option that runs past the end'],
+  ['40010001 b5 74657374', 'an option runs past the end'], ['40010001 d0', 'an option runs past the end'], ['40010001 e000', 'an option runs past the end'],
+  ['40010001 0d', 'an option runs past the end'], ['40010001 0e00', 'an option runs past the end'],
+  ['40010001 e0ffff', 'an option runs past the end'],
 ] as const
 for (const [text, why] of MALFORMED) test(`RFC 7252 §3: ${text || 'nothing'} is ${why}`, () => assert.is(new Message().read(hex(text)), why))
 
