@@ -62,7 +62,9 @@ export class Ieee802154L2 implements L2 {
       if (iface.promiscuous) return passBy(frame, 'malformed' in header ? 0 : header.length)
       return this.#drop(iface, frame, this.#drops.malformed)
     }
-    if (header.sourceMode === 0 || (header.sourceMode === addressModes.short && header.sourceLo >= NO_SHORT_ADDRESS)) return this.#drop(iface, frame, this.#drops.source)
+    if (header.sourceMode === addressModes.none || (header.sourceMode === addressModes.short && header.sourceLo >= NO_SHORT_ADDRESS)) {
+      return this.#drop(iface, frame, this.#drops.source)
+    }
     if (header.length === frame.length) return this.#drop(iface, frame, this.#drops.empty)
     const { broadcast } = header
     const from = (this.#sender = isFrom(header, this.#sender) ? this.#sender : header.source)

@@ -205,7 +205,9 @@ export class Mac implements MacDevice, RadioSink {
     const whole = this.#whole(frame)
     if (whole === undefined) return true
     const word = whole.dv.getUint16(whole.offset, true)
-    const asks = (word & control.acknowledge) !== 0 && (word & (control.sequenceSuppression | 3 << control.version)) !== (control.sequenceSuppression | versions.v2015 << control.version)
+    // A frame of 2015 may go without a number, and then nobody can say which one they acknowledge.
+    const numberless = (word & (control.sequenceSuppression | 3 << control.version)) === (control.sequenceSuppression | versions.v2015 << control.version)
+    const asks = (word & control.acknowledge) !== 0 && !numberless
     this.#frame = whole
     this.#awaited = asks ? whole.u8[whole.offset + 2]! : -1
     this.#to = asks && this.#sink.sent !== undefined ? destinationOf(whole) : undefined

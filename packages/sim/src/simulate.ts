@@ -103,13 +103,16 @@ export class Simulation {
    * net.node('a', [ieee802154(), ipv6(), udp()], air, { at: [10, 0] })
    * ```
    */
-  air({ name = `air${this.#airs.length}`, record = 'plain', ...options }: AirOptions & { readonly name?: string; readonly record?: AirCapture } = {}): Air {
+  air(given: AirOptions & { readonly name?: string; readonly record?: AirCapture } = {}): Air {
+    const { name = `air${this.#airs.length}`, record = 'plain', ...options } = given
     const air = new Air(this.env, options, name)
     this.#airs.push(air)
     const writer = this.#writer
     if (writer) {
       const id = writer.addInterface(name, linkTypeOf[record])
-      air.tap((frame, now, notes, heard) => writer.packet(id, now, captured(frame, record, heard), notes.length > 0 ? { comment: notes.join('; ') } : {}))
+      air.tap((frame, now, notes, heard) => {
+        writer.packet(id, now, captured(frame, record, heard), notes.length > 0 ? { comment: notes.join('; ') } : {})
+      })
     }
     return air
   }

@@ -31,7 +31,9 @@ const HEADER = 21
 const EVERYONE = 0xffff
 
 /** A data frame of 2006 within a PAN, to an EUI-64 or a short address. */
-function dataTo(to: LinkAddress | number, from: LinkAddress, sequence: number, payload = 'hello', { acknowledge = false, panId = PAN } = {}): Uint8Array {
+function dataTo(
+  to: LinkAddress | number, from: LinkAddress, sequence: number, payload = 'hello', { acknowledge = false, panId = PAN } = {},
+): Uint8Array {
   const short = typeof to === 'number'
   const header = short ? HEADER - 6 : HEADER
   const bytes = new Uint8Array(header + payload.length)
@@ -166,7 +168,7 @@ export function radioConformance(name: string, make: () => Promise<RadioWorld>):
         await until(() => from.ended.length === sequence && to.heard.length === sequence)
         assert.equal(to.heard.at(-1)!.bytes, bytes)
         const { rssi, lqi } = to.heard.at(-1)!
-        assert.ok(rssi > -128 && rssi < 64, `${rssi} dBm`)
+        assert.ok(Number.isNaN(rssi) || (rssi > -128 && rssi < 64), `${rssi} dBm`)
         assert.ok(Number.isInteger(lqi) && lqi >= 0 && lqi <= 255, `quality ${lqi}`)
       }
       await settle()
@@ -246,13 +248,14 @@ export function radioConformance(name: string, make: () => Promise<RadioWorld>):
     one.send(dataTo(two.radio.address, one.radio.address, 1))
     await until(() => two.heard.length === 1)
     await settle()
-    assert.ok(two.radio.energy() < two.heard[0]!.rssi)
+    assert.not(two.radio.energy() >= two.heard[0]!.rssi)
   })
 
-  check('without a buffer a frame is lost; later ones arrive', async ({ until }, one, two) => {
+  check('without a buffer a frame is lost; later ones arrive', async ({ until, settle }, one, two) => {
     two.dry = true
     one.send(dataTo(two.radio.address, one.radio.address, 1))
     await until(() => one.ended.length === 1)
+    await settle()
     const late = two.heard.length
     // By reference it may come all the same; where it was copied it may not.
     assert.is(late + two.losses.length, 1)

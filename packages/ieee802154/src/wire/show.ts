@@ -1,7 +1,8 @@
 import { addressModes, commands, frameTypes, readFrame, type FrameHeader } from './frame.ts'
 
 const editions = ['2003', '2006', '2015'] as const
-const nameOf = (names: Readonly<Record<string, number>>, value: number): string | undefined => Object.keys(names).find((name) => names[name] === value)
+const nameOf = (names: Readonly<Record<string, number>>, value: number): string | undefined =>
+  Object.keys(names).find((name) => names[name] === value)
 const hex = (value: number): string => value.toString(16).padStart(4, '0')
 
 /** One line for a frame without its FCS; says so when the bytes are none. */
@@ -10,7 +11,8 @@ export function show(bytes: Uint8Array<ArrayBuffer>): string {
   const header = readFrame(dv, 0, bytes.length)
   if ('malformed' in header) return `802.15.4: ${header.malformed} (${bytes.length} bytes)`
   const rest = bytes.length - header.length
-  const command = header.type === frameTypes.command && !header.security && rest > 0 ? nameOf(commands, bytes[header.length]!) ?? `${bytes[header.length]}` : undefined
+  const isCommand = header.type === frameTypes.command && !header.security && rest > 0
+  const command = isCommand ? nameOf(commands, bytes[header.length]!) ?? `${bytes[header.length]}` : undefined
   return [
     `802.15.4 ${nameOf(frameTypes, header.type)}${command === undefined ? '' : ` ${command}`} (${editions[header.version]})`,
     ...addresses(header),

@@ -35,7 +35,9 @@ const STRENGTH = -60
 
 /** A disk around each station: within `range` metres everything is heard, and as far as `interference` it disturbs. Power changes nothing. */
 export function unitDisk({ range, interference = range }: { readonly range: number; readonly interference?: number }): Medium {
-  if (!(range > 0 && interference >= range)) throw new RangeError(`range is ${range} m and interference ${interference} m: give a range above 0, and interference as far at least`)
+  if (!(range > 0 && interference >= range)) {
+    throw new RangeError(`range is ${range} m and interference ${interference} m: give a range above 0, and interference as far at least`)
+  }
   return {
     ...EVEN,
     reach: () => interference,
@@ -73,7 +75,9 @@ const DEVIATIONS = 2
  */
 export function logDistance(options: LogDistanceOptions = {}): Medium {
   const { exponent = 3, reference = 40.2, shadowing = 0, seed = 1, sensitivity = -95, noise = -100, busy = -85 } = options
-  if (!(exponent >= 1 && shadowing >= 0)) throw new RangeError(`exponent is ${exponent} and shadowing ${shadowing} dB: give an exponent of 1 or more, and no negative deviation`)
+  if (!(exponent >= 1 && shadowing >= 0)) {
+    throw new RangeError(`exponent is ${exponent} and shadowing ${shadowing} dB: give an exponent of 1 or more, and no negative deviation`)
+  }
   const floor = noise - BELOW_NOISE
   return {
     sensitivity, noise, busy,

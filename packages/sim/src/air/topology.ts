@@ -56,7 +56,8 @@ export function readLinks(text: string): MatrixLink[] {
     const numbers = (oneWay ? [words[0], ...words.slice(2)] : words).map(Number)
     const [from, to, rssi, loss] = numbers
     if (numbers.length < 2 || numbers.length > 4 || numbers.some(Number.isNaN)) {
-      throw new SyntaxError(`line ${number} of the links is «${words.join(' ')}»: write two numbers of stations, and, if you like, dBm and the share that is lost`)
+      throw new SyntaxError(
+        `line ${number} of the links is «${words.join(' ')}»: write two numbers of stations, and, if you like, dBm and the share that is lost`)
     }
     return { from: from!, to: to!, oneWay, ...(rssi === undefined ? {} : { rssi }), ...(loss === undefined ? {} : { loss }) }
   })
