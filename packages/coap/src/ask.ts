@@ -33,7 +33,7 @@ export interface CoapCall {
 }
 
 /** A method by its name, or its number. */
-export type Method = keyof typeof METHODS | number
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'FETCH' | 'PATCH' | 'IPATCH' | number
 
 /** RFC 7252 §12.1.1, RFC 8132 §6. */
 const METHODS = { GET: 1, POST: 2, PUT: 3, DELETE: 4, FETCH: 5, PATCH: 6, IPATCH: 7 } as const
