@@ -175,6 +175,7 @@ if (peer('chromium', { command: 'chromium', package: 'chromium' })) {
       assert.equal((await Promise.race([pages.report, late])).split('\n'), [
         `${link}, pings 3,3`, 'datagram to 192.0.2.1', '1000000 bytes by TCP', 'datagram to 198.51.100.1', '1000000 bytes by TCP', 'HTTP/1.1 200 OK', 'you asked for /hello',
       ])
+      assert.equal(browser.errors, [])
     } finally {
       await browser.close()
       await listener.close()
