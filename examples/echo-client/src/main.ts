@@ -27,6 +27,8 @@ interface Server {
   readonly port: number
 }
 
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+
 const late = (error: Error & { code?: string }): undefined => {
   if (error.code !== 'EAGAIN') throw error
 }
@@ -38,7 +40,11 @@ async function byUdp({ stack }: Host, to: Server): Promise<Echo> {
   return {
     async exchange(data) {
       await socket.send(data)
-      return socket.recv().catch(late)
+      for (;;) {
+        const back = await socket.recv().catch(late)
+        // What is not this one's is an earlier one's, which was given up.
+        if (back === undefined || isSame(back, data)) return back
+      }
     },
     close: () => socket.close(),
   }
@@ -77,7 +83,7 @@ for (const address of positionals.length > 0 ? positionals : hosts.peerAddresses
         const data = new Uint8Array(1 + Math.floor(Math.random() * 1200)).map((_, i) => i + n)
         const began = performance.now()
         const back = await echo.exchange(data)
-        if (back !== undefined && back.length === data.length && back.every((byte, i) => byte === data[i])) times.push(performance.now() - began)
+        if (back !== undefined && isSame(back, data)) times.push(performance.now() - began)
       }
       echo.close()
       console.log(`${address} by ${name}: ${times.length} of ${values.count} came back whole${times.length ? `, ${ms(times.reduce((a, b) => a + b) / times.length)} on average` : ''}`)
