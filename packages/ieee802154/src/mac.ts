@@ -242,7 +242,9 @@ export class Mac implements MacDevice, RadioSink {
     const { aloha, minBackoffExponent, maxBackoffExponent } = this.#settings
     if (aloha || this.#radio.abilities.csma) {
       this.#stage = 'backoff'
-      if (now < this.#gap || this.#acknowledging) this.#timer.schedule(Math.max(now, this.#gap))
+      // A radio that listens by itself keeps the silence too; or its medium needs none.
+      const from = this.#radio.abilities.csma ? now : Math.max(now, this.#gap)
+      if (now < from || this.#acknowledging) this.#timer.schedule(from)
       else this.#send()
       return
     }
