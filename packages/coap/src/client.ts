@@ -212,7 +212,7 @@ export class CoapClient {
   #parsed(uri: string): Target {
     let target = this.#targets.get(uri)
     if (target === undefined) {
-      target = parseUri(uri, this.#endpoint.scheme)
+      target = parseUri(uri, this.#endpoint)
       if (this.#targets.size >= URIS) this.#targets.clear()
       this.#targets.set(uri, target)
     }

@@ -8,10 +8,14 @@ import type { Settings } from './settings.ts'
 /** What a role hears of. */
 export type Told = Exclude<CoapOutput, { readonly kind: 'send' }>
 
-/** What carries messages for either role, or both: a UDP port, or TCP connections. */
+/** What carries messages for either role, or both: a UDP port, TCP connections, or WebSockets. */
 export interface Carrier {
   /** Of URIs that it may ask: `coap`. */
   readonly scheme: string
+  /** Of URIs that have none: 5683 unless given. */
+  readonly port?: number
+  /** Whether an endpoint's address may be a name: it is found below, as a browser does. */
+  readonly names?: boolean
   readonly env: Env
   readonly settings: Settings
   readonly statistics: CoapStatistics

@@ -70,7 +70,7 @@ export class CoapServer {
     return new CoapServer(endpoint, env, options)
   }
 
-  /** Serves whatever carries messages: `CoapStreams` of `@favonius/coap/tcp`, which listens by itself. */
+  /** Serves whatever carries messages: `CoapStreams` of `@favonius/coap/tcp`, which listens by itself, or `CoapWebSockets` of `/ws`. */
   constructor(endpoint: Carrier, env: Env, options: Pick<CoapServerOptions, 'onError'> = {}) {
     this.endpoint = endpoint
     this.#env = env
@@ -92,7 +92,7 @@ export class CoapServer {
   /** Where it listens. */
   get local(): Endpoint {
     const { local } = this.endpoint
-    if (local === undefined) throw failure('EBADF', 'the server is closed')
+    if (local === undefined) throw failure('EBADF', 'the server listens nowhere: it is closed, or others accept for it')
     return local
   }
 

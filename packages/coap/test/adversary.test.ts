@@ -194,7 +194,7 @@ test('fuzz: no text makes the readers of links and URIs throw anything but EINVA
     const links = parseLinks(text)
     if (!('malformed' in links)) for (const link of links) matchesFilter(link, text)
     try {
-      parseUri(`coap://${text}`, 'coap')
+      parseUri(`coap://${text}`, { scheme: 'coap' })
     } catch (error) {
       assert.is((error as { code: string }).code, 'EINVAL')
     }

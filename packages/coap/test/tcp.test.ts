@@ -15,7 +15,7 @@ import { CODE, CoapClient, CoapServer, OPTION, type CoapStatistics, type Setting
 import { defaults } from '../src/settings.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
-import { BASE_SIZE, Deframer, emitFrame, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
+import { BASE_SIZE, Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
 import { Message, type Draft } from '../src/wire.ts'
 
 const test = suite('CoAP: TCP')
@@ -62,7 +62,7 @@ test('fuzz: no bytes make a connection throw, and what is no message ends it', (
 const statistics = (): CoapStatistics => ({ sent: 0, received: 0, retransmitted: 0, forgotten: 0, dropped: { malformed: 0, type: 0, duplicate: 0, token: 0, unexpected: 0, peers: 0, option: 0, unsent: 0 } })
 const begin = (settings: Partial<Settings> = {}, serves = true) => {
   const counted = statistics()
-  const connection = new Connection({ address: '2001:db8::2', port: 5683 }, { ...defaults, ...settings }, counted, serves)
+  const connection = new Connection({ address: '2001:db8::2', port: 5683 }, { ...defaults, ...settings }, counted, serves, inStreams)
   const drain = (): ConnectionOutput[] => {
     const all: ConnectionOutput[] = []
     for (let out = connection.poll(); out !== undefined; out = connection.poll()) all.push(out)

@@ -6,13 +6,14 @@ import { Job, Jobs } from '../jobs.ts'
 import type { Asked, CoapInput, CoapOutput, CoapStatistics } from '../machine.ts'
 import type { Settings } from '../settings.ts'
 import { fourBytes, Message, type Draft } from '../wire.ts'
-import { BASE_SIZE, BLOCK_WISE_TRANSFER, Deframer, emitFrame, MAX_MESSAGE_SIZE, SIGNAL } from './wire.ts'
+import type { FrameReader, Framing } from './framing.ts'
+import { BASE_SIZE, BLOCK_WISE_TRANSFER, MAX_MESSAGE_SIZE, SIGNAL } from './wire.ts'
 
 /** What happens to a connection: what came, or what either role wants, as of `CoapMachine`. */
 export type ConnectionInput = Exclude<CoapInput, { readonly kind: 'received' | 'unsent' | 'forget' }> | { readonly kind: 'bytes'; readonly data: Uint8Array } | { readonly kind: 'closed' }
 
 export type ConnectionOutput = Exclude<CoapOutput, { readonly kind: 'send' }>
-  | { readonly kind: 'write'; readonly data: Uint8Array }
+  | { readonly kind: 'write'; readonly data: Uint8Array<ArrayBuffer> }
   /** Nothing is read or written any more, but for what was written before. */
   | { readonly kind: 'end' }
 
@@ -35,7 +36,8 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   readonly #settings: Settings
   readonly #statistics: CoapStatistics
   readonly #serves: boolean
-  readonly #deframer = new Deframer(BASE_SIZE)
+  readonly #framing: Framing
+  readonly #reader: FrameReader
   readonly #message = new Message()
   readonly #exchanges = new Map<number, Exchange>()
   /** Exchanges that wait for a Pong. */
@@ -47,11 +49,13 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   #ended = false
 
   /** Without `serves` requests are answered 4.04. */
-  constructor(remote: Endpoint, settings: Settings, statistics: CoapStatistics, serves: boolean) {
+  constructor(remote: Endpoint, settings: Settings, statistics: CoapStatistics, serves: boolean, framing: Framing) {
     this.#remote = remote
     this.#settings = settings
     this.#statistics = statistics
     this.#serves = serves
+    this.#framing = framing
+    this.#reader = framing.reader(BASE_SIZE)
     // RFC 8323 §5.3: the first thing that is said. No more than the base: so that blocks have their usual sizes (§6).
     this.#write(NO_TOKEN, { code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, BASE_SIZE], [BLOCK_WISE_TRANSFER, '']] })
   }
@@ -123,7 +127,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
 
   /** False when it is more than the peer takes: then it is not sent. */
   #write(token: Uint8Array, draft: Draft): boolean {
-    const data = emitFrame(token, draft)
+    const data = this.#framing.emit(token, draft)
     if (data.length > Math.max(this.#most, BASE_SIZE)) {
       this.#statistics.dropped.unsent++
       return false
@@ -160,7 +164,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   }
 
   #receive(data: Uint8Array): void {
-    const malformed = this.#deframer.take(data, this.#message, () => {
+    const malformed = this.#reader.take(data, this.#message, () => {
       this.#hear(this.#message)
       return !this.#ended
     })

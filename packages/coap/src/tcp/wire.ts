@@ -2,6 +2,7 @@
 
 import type { Malformed } from '@favonius/contract'
 import { roomFor, Writer, type Draft, type Message } from '../wire.ts'
+import type { FrameReader, Framing } from './framing.ts'
 
 /** RFC 8323 §5: messages about the connection. */
 export const SIGNAL = { CSM: 0xe1, PING: 0xe2, PONG: 0xe3, RELEASE: 0xe4, ABORT: 0xe5 } as const
@@ -16,7 +17,7 @@ const HEADER = 6
 const writer = /* @__PURE__ */ new Writer()
 
 /** A message, as it stands in a stream, in bytes of its own. */
-export function emitFrame(token: Uint8Array, draft: Draft): Uint8Array {
+export function emitFrame(token: Uint8Array, draft: Draft): Uint8Array<ArrayBuffer> {
   const into = new Uint8Array(HEADER + token.length + roomFor(draft))
   const end = writer.beginAt(into, HEADER, token).draft(draft)
   const length = end - HEADER - token.length
@@ -34,7 +35,7 @@ export function emitFrame(token: Uint8Array, draft: Draft): Uint8Array {
 }
 
 /** Puts messages together from what comes in pieces. */
-export class Deframer {
+export class Deframer implements FrameReader {
   readonly #limit: number
   /** What came of a message whose length is not known yet, or is. */
   #have = new Uint8Array(0)
@@ -46,7 +47,6 @@ export class Deframer {
     this.#limit = limit
   }
 
-  /** Reads each message that `chunk` ends into `message`, and calls `each`; which says false when it wants no more. Returns why the stream is none. */
   take(chunk: Uint8Array, message: Message, each: () => boolean): Malformed | undefined {
     let from = 0
     while (from < chunk.length) {
@@ -79,6 +79,8 @@ export class Deframer {
     return undefined
   }
 }
+
+export const inStreams: Framing = { emit: emitFrame, reader: (limit) => new Deframer(limit) }
 
 const extendedOf = (first: number): number => [1, 2, 4][(first >> 4) - 13] ?? 0
 
