@@ -1,17 +1,17 @@
 /**
  * Zephyr's coap_client, and more of it: asks for each resource of the coap_server sample, of Zephyr's, of libcoap's kind, or of ours. On a TAP the server is on
- * Linux at .2, over the kernel's sockets on this machine (`npm run example coap-server -- --node`), and on a wire in memory a second stack.
+ * Linux at .2, over the kernel's sockets on this machine (`npm run example coap-server -- --node`), over a radio whoever it leads to, and on a wire or over the
+ * air in memory a second stack.
  */
 
-import { narrate, netHelp, netOptions, openNets, readOptions, serveSample } from '@favonius-examples/kit'
-import { system } from '@favonius/clock'
+import { narrate, netHelp, netOptions, openNets, radioOf, readOptions, serveSample } from '@favonius-examples/kit'
 import { CoapClient, parseLinks, type CoapResponse } from '@favonius/coap'
 
 const { link, values, positionals, fail } = readOptions('npm run example coap-client -- [options] [URI]', netOptions, netHelp)
-const nets = await openNets({ ...link, node: values.node as boolean }, narrate()).catch((error: Error) => fail(error.message))
+const nets = await openNets({ ...link, node: values.node, radio: radioOf(values, fail) }, narrate()).catch((error: Error) => fail(error.message))
 const sample = nets.peer && await serveSample(nets.peer, undefined)
 const at = positionals[0] ?? `coap://[${nets.peerAddress}]`
-const client = new CoapClient(nets.us.net, system)
+const client = new CoapClient(nets.us.net, nets.us.env)
 let failed = 0
 
 /** Prints what came of a request. */

@@ -1,6 +1,6 @@
 /** The resources of Zephyr's coap_server sample. */
 
-import { sleep, system } from '@favonius/clock'
+import { sleep } from '@favonius/clock'
 import { CODE, CoapError, CoapServer, FORMAT, type CoapRequest } from '@favonius/coap'
 import type { Place } from './nets.ts'
 
@@ -18,8 +18,8 @@ export interface Sample {
 const told = ({ message }: CoapRequest) => ({ contentFormat: FORMAT.TEXT, payload: `Type: ${message.type}\nCode: ${message.code}\nMID: ${message.id}\n` })
 
 /** Serves them at `port` of a place, for as long as it is not stopped; `asked` is called for each request to /test. */
-export async function serveSample({ net, address }: Place, port: number | undefined, asked: (request: CoapRequest) => void = () => {}): Promise<Sample> {
-  const server = await CoapServer.open(net, system, { address, ...(port === undefined ? {} : { port }), blockSize: 64 })
+export async function serveSample({ env, net, address }: Place, port: number | undefined, asked: (request: CoapRequest) => void = () => {}): Promise<Sample> {
+  const server = await CoapServer.open(net, env, { address, ...(port === undefined ? {} : { port }), blockSize: 64 })
   let counter = 0
   let body: Uint8Array = LARGE
   const watched = (request: CoapRequest) => {
@@ -35,7 +35,7 @@ export async function serveSample({ net, address }: Place, port: number | undefi
   server.resource('/seg1/seg2/seg3', { get: told })
   server.resource('/query', { get: (request) => ({ ...told(request), payload: `${told(request).payload}${request.query.join('\n')}` }) })
   server.resource('/separate', { get: async (request) => {
-    await sleep(system, 500)
+    await sleep(env, 500)
     return told(request)
   } })
   server.resource('/large', { get: () => ({ payload: LARGE, contentFormat: FORMAT.TEXT }) })
@@ -50,14 +50,16 @@ export async function serveSample({ net, address }: Place, port: number | undefi
   } })
   const observed = server.resource('/obs', { observable: true, get: () => `Counter: ${counter}` })
   for (const name of ['core1', 'core2']) server.resource(`/${name}`, { attributes: { title: `${name} Link`, rt: name }, get: told })
-  const timer = setInterval(() => {
+  const timer = env.clock.timer((now) => {
     counter++
     observed.changed()
-  }, TICK)
+    timer.schedule(now + TICK)
+  })
+  timer.schedule(env.clock.now() + TICK)
   return {
     server,
     stop() {
-      clearInterval(timer)
+      timer.cancel()
       server.close()
     },
   }

@@ -42,6 +42,8 @@ export interface Host {
 
 /** A stack of ours, and the peer that the link leads to. */
 export interface Hosts {
+  /** The time that they live in: the real one, or that of an air in memory. */
+  readonly env: Env
   readonly us: Host
   /** The second stack; undefined when Linux is the peer, or whoever a radio leads to. */
   readonly peer: Host | undefined
@@ -113,6 +115,7 @@ export async function openHosts(options: LinkOptions, watch: Watch = () => () =>
   // Whoever is to come to a radio may take its time.
   await Promise.all(made.map(({ iface }) => iface.up({ timeout: radio !== undefined && made.length === 1 ? Infinity : UP_TIMEOUT })))
   return {
+    env: radio?.env ?? system,
     us: made[0]!,
     peer: made[1],
     wire: options.tap === undefined && radio === undefined ? wire : undefined,

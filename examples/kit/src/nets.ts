@@ -1,19 +1,23 @@
-/** Where an example that needs datagrams alone gets them: the kernel's sockets, or a stack of ours on a TAP device or on a wire in memory. */
+/** Where an example that needs datagrams alone gets them: the kernel's sockets, or a stack of ours: on a TAP device, a wire in memory, or a radio. */
 
-import type { DatagramNet } from '@favonius/contract'
+import { system } from '@favonius/clock'
+import type { DatagramNet, Env } from '@favonius/contract'
 import { nodeDatagrams } from '@favonius/node'
-import { openHosts, type Watch } from './host.ts'
+import { openHosts, type Host, type Watch } from './host.ts'
 import type { LinkOptions } from './options.ts'
+import { radioHelp, radioOptions } from './radios.ts'
 
 /** The options of `readOptions` for it. */
 export const netOptions = {
   node: { type: 'boolean', default: false },
   sim: { type: 'boolean', default: false },
+  ...radioOptions,
 } as const
 
 /** What `--help` says of them. */
 export const netHelp = `  --node           use the kernel's sockets, with no stack of ours
-  --sim            use a wire in memory, with a peer of ours at its other end (unless said otherwise)`
+  --sim            use a wire in memory, with a peer of ours at its other end (unless said otherwise)
+${radioHelp}`
 
 export interface NetOptions extends LinkOptions {
   readonly node: boolean
@@ -21,6 +25,8 @@ export interface NetOptions extends LinkOptions {
 
 /** Datagrams, and the address where they arrive. */
 export interface Place {
+  /** The time of what stands on it. */
+  readonly env: Env
   readonly net: DatagramNet
   readonly address: string
 }
@@ -36,11 +42,13 @@ export interface Nets {
 
 /** Opens them, and waits until they may be used. */
 export async function openNets(options: NetOptions, watch?: Watch): Promise<Nets> {
-  if (options.node) return { us: { net: nodeDatagrams(), address: '::1' }, peer: undefined, peerAddress: '::1', stop: async () => {} }
+  if (options.node && options.radio !== undefined) throw new Error('--node is the kernel, which has no radio: give one of them')
+  if (options.node) return { us: { env: system, net: nodeDatagrams(), address: '::1' }, peer: undefined, peerAddress: '::1', stop: async () => {} }
   const hosts = await openHosts(options, watch)
+  const place = ({ stack, ipv6 }: Host): Place => ({ env: hosts.env, net: stack.sockets, address: ipv6 })
   return {
-    us: { net: hosts.us.stack.sockets, address: hosts.us.ipv6 },
-    peer: hosts.peer && { net: hosts.peer.stack.sockets, address: hosts.peer.ipv6 },
+    us: place(hosts.us),
+    peer: hosts.peer && place(hosts.peer),
     peerAddress: hosts.peerIpv6,
     stop: () => hosts.stop(),
   }

@@ -133,6 +133,14 @@ test('CoAP: every resource of the sample, over a stack and over the kernel', asy
   assert.is(client.stdout.match(/Counter: \d+/g)!.length, 3)
 })
 
+test('CoAP over the air: every resource of the sample, and asked by a second stack', async () => {
+  const [server, client] = await Promise.all([run('coap-server', '--air'), run('coap-client', '--air', '--drop', '5%')])
+  assert.equal([server.code, client.code], [0, 0], server.stderr + client.stderr + client.stdout)
+  assert.match(server.stdout, /DELETE \/test: 2\.02\n4 messages were received, 4 sent, 0 dropped/)
+  assert.match(client.stdout, /wpan0 has 2001:db8::1[^]*GET \/large-update: 2\.05 500 bytes/)
+  assert.is(client.stdout.match(/Counter: \d+/g)!.length, 3)
+})
+
 test('a host and its service are found on the link', async () => {
   const { code, stdout, stderr } = await run('mdns-responder')
   assert.is(code, 0, stderr)
