@@ -15,9 +15,12 @@ process.chdir(root)
 
 /** Types that only compute other types; their names would mean nothing to a reader. typedoc complains of those that are exported by now. */
 const inner = {
+  coap: ['Jobs', 'Peers', 'Times'],
   contract: ['AbortSignal'],
+  dns: ['Query'],
   kconfig: ['Flat', 'NeededBy', 'ProvidedBy', 'Row', 'Types', 'Value'],
   node: ['Accept', 'BindArguments', 'Bytes', 'Callback', 'ConnectArguments', 'Done', 'ListenArguments'],
+  sim: ['Links', 'Shared', 'Transmission'],
   stack: ['Unmet'],
 }
 

@@ -34,7 +34,7 @@ export class Answers {
   /** A request has come. */
   asked(request: Received, message: Message, now: Instant): void {
     const { jobs, out, settings } = this.#transmission
-    request.token = message.token.slice()
+    request.token = new Uint8Array(message.token)
     if (request.confirmable) jobs.schedule(request, now + settings.ackDelay)
     out.push({ kind: 'request', request, message })
   }

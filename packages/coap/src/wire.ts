@@ -172,7 +172,7 @@ export class Message {
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
-    copy.u8 = this.u8.slice()
+    copy.u8 = new Uint8Array(this.u8)
     copy.readFrom(this.tokenAt, this.tokenLength)
     return copy
   }

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os'
 import type { DatagramInfo, DatagramNet, DatagramOptions, DatagramSink, DatagramSocket, Endpoint } from '@favonius/contract'
 import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
 import { plain } from './addresses.ts'
+import { bytesOf } from './bytes.ts'
 
 /** Bytes that may wait in Node before `send` answers false. */
 const SEND_QUEUE = 1 << 20
@@ -37,7 +38,7 @@ class NodeDatagramSocket implements DatagramSocket {
   begin(): void {
     const { address, port } = this.#socket.address()
     this.#local = { address: plain(address), port }
-    this.#socket.on('message', (data, from) => this.#sink.receive(data, this.#endpoint(from), UNKNOWN))
+    this.#socket.on('message', (data, from) => this.#sink.receive(bytesOf(data), this.#endpoint(from), UNKNOWN))
     this.#socket.on('error', (error) => this.#sink.error?.(Object.assign(error, { code: (error as { code?: string }).code ?? 'EIO' })))
   }
 

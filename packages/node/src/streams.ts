@@ -4,6 +4,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import type { Endpoint, Listener, Stream, StreamNet, StreamOptions, StreamSettings, StreamSink } from '@favonius/contract'
 import { checkPort, failure, familyOf, type ErrorCode } from '@favonius/inet'
 import { plain } from './addresses.ts'
+import { bytesOf } from './bytes.ts'
 import type { NodeTls } from './identity.ts'
 import { secureClient, secureServer } from './tls.ts'
 
@@ -48,7 +49,7 @@ class NodeStream implements Stream {
       this.#tell()
     })
     // Data comes from the moment that somebody listens, unless accept has paused it.
-    socket.on('data', (chunk: Buffer) => this.#sink.receive(chunk))
+    socket.on('data', (chunk: Buffer) => this.#sink.receive(bytesOf(chunk)))
   }
 
   /** Tells of the ends. Node tells of the peer's though it be paused, when nothing is left before it. */

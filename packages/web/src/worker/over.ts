@@ -109,7 +109,7 @@ class RemoteStream implements Stream, Heard {
     if (taken === 0) return 0
     this.#credit -= taken
     // A copy of its own: what a view is cloned with is all of its memory.
-    this.#say({ op: 'write', id: this.#id, bytes: chunk.slice(0, taken) })
+    this.#say({ op: 'write', id: this.#id, bytes: new Uint8Array(chunk.subarray(0, taken)) })
     return taken
   }
 
@@ -211,7 +211,7 @@ class RemoteDatagrams implements DatagramSocket, Heard {
     if (this.#family === 4 && to.address.includes(':')) throw failure('EINVAL', `${to.address} is an IPv6 address, and the socket is bound to an IPv4 one`)
     if (this.#credit <= 0) return false
     this.#credit -= data.length + DATAGRAM
-    this.#say({ op: 'send', id: this.#id, bytes: data.slice(), to: { address: to.address, port: to.port } })
+    this.#say({ op: 'send', id: this.#id, bytes: new Uint8Array(data), to: { address: to.address, port: to.port } })
     return true
   }
 

@@ -39,7 +39,7 @@ class ServedStream implements StreamSink {
     if (this.#left) return
     this.#said += chunk.length
     // However large a chunk is, a message has its bound.
-    for (let at = 0; at < chunk.length; at += WINDOW) this.#say({ op: 'received', id: this.#id, bytes: chunk.slice(at, at + WINDOW) })
+    for (let at = 0; at < chunk.length; at += WINDOW) this.#say({ op: 'received', id: this.#id, bytes: new Uint8Array(chunk.subarray(at, at + WINDOW)) })
     if (this.#said < WINDOW) return
     this.#paused = true
     this.stream!.pause()
@@ -125,7 +125,7 @@ class ServedDatagrams implements DatagramSink {
   receive(data: Uint8Array, from: Endpoint, { local, iface, multicast, hopLimit }: DatagramInfo): void {
     if (this.#said >= DATAGRAMS) return this.#drop()
     this.#said += data.length + DATAGRAM
-    this.#say({ op: 'datagram', id: this.#id, bytes: data.slice(), from: plain(from), info: { local, iface, multicast, hopLimit } })
+    this.#say({ op: 'datagram', id: this.#id, bytes: new Uint8Array(data), from: plain(from), info: { local, iface, multicast, hopLimit } })
   }
 
   took(bytes: number): void {
