@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert'
 import { packets } from '@favonius/pcap'
 import { suite } from '@favonius/testing'
 
-const test = suite('examples', { timeout: 30_000 })
+const test = suite('examples', { timeout: 60_000 })
 
 const run = (name: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => new Promise((resolve) => {
   const main = fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
