@@ -8,7 +8,7 @@ import { CODE, CoapClient, CoapServer, OPTION, TYPE, type Option } from '@favoni
 import { emit, Message, Writer } from '@favonius/coap/wire'
 import { nodeDatagrams } from '@favonius/node'
 import coap from 'coap'
-import { figure, smoke } from '../../../bench/measure.ts'
+import { compare, figure, median, smoke } from '../../../bench/measure.ts'
 
 interface Packet {
   code: string
@@ -19,24 +19,6 @@ interface Packet {
 }
 // What node-coap itself has for a codec.
 const packet = createRequire(createRequire(import.meta.url).resolve('coap'))('coap-packet') as { parse(data: Buffer): Packet; generate(packet: object): Buffer }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
-
-/** Medians of so many rounds, theirs and ours in turn, so that a busy machine is busy for both. */
-function compare(what: string, goal: string, mine: () => unknown, other: () => unknown): void {
-  const time = (body: () => unknown): number => {
-    const times = smoke ? 100 : 40_000
-    const began = performance.now()
-    for (let i = 0; i < times; i++) kept = body()
-    return (performance.now() - began) / times * 1e6
-  }
-  const rounds = Array.from({ length: smoke ? 2 : 15 }, () => [time(mine), time(other)] as const).slice(smoke ? 0 : 3)
-  const [own, peer] = [median(rounds.map(([a]) => a)), median(rounds.map(([, b]) => b))]
-  figure({ name: `${what}, favonius`, value: own, unit: 'ns' })
-  figure({ name: `${what}, coap-packet`, value: peer, unit: 'ns' })
-  figure({ name: `${what}, coap-packet ÷ favonius`, value: peer / own, unit: '×', note: goal })
-}
-export let kept: unknown
 
 // ---- the codec ----
 
@@ -73,14 +55,14 @@ for (const [name, type, draft] of [['GET', TYPE.CON, get], ['2.05', TYPE.ACK, co
   const buffer = Buffer.from(bytes)
   const generated = packet.generate(theirs[name])
   if (Buffer.compare(generated, bytes) !== 0 || Buffer.compare(into.subarray(0, flat[name]()), bytes) !== 0) throw new Error(`the codecs do not agree on ${name}`)
-  compare(`parse ${name}, flat`, 'must be 10, goal 20', () => {
+  compare(`parse ${name}, flat`, 'coap-packet', 'must be 10, goal 20', () => {
     let sum = message.read(bytes) === undefined ? message.payloadAt : 0
     while (message.next()) sum += message.number + message.length
     return sum
   }, () => packet.parse(buffer))
-  compare(`parse ${name}, objects`, 'must be 2', () => eager(bytes), () => packet.parse(buffer))
-  compare(`generate ${name}, flat`, 'must be 20, goal 50', flat[name], () => packet.generate(theirs[name]))
-  compare(`generate ${name}, from objects`, 'must be 2', () => emit(type, 0x7d34, token, draft), () => packet.generate(theirs[name]))
+  compare(`parse ${name}, objects`, 'coap-packet', 'must be 2', () => eager(bytes), () => packet.parse(buffer))
+  compare(`generate ${name}, flat`, 'coap-packet', 'must be 20, goal 50', flat[name], () => packet.generate(theirs[name]))
+  compare(`generate ${name}, from objects`, 'coap-packet', 'must be 2', () => emit(type, 0x7d34, token, draft), () => packet.generate(theirs[name]))
 }
 
 // ---- requests over node:dgram ----

@@ -6,7 +6,7 @@ import { emit, FLAG, IN, parse, TYPE } from '@favonius/dns/wire'
 import { address } from '@favonius/inet'
 import { nodeDatagrams } from '@favonius/node'
 import * as packet from 'dns-packet'
-import { figure, nanoseconds, smoke } from '../../../bench/measure.ts'
+import { compare, figure, nanoseconds, smoke } from '../../../bench/measure.ts'
 
 const name = 'www.example.com'
 const addresses = ['2001:db8::1', '2001:db8:1:2:3:4:5:6', '2001:db8:ffff::53']
@@ -26,30 +26,13 @@ const buffer = Buffer.from(bytes)
 const reencoded = parse(packet.encode(theirs))
 if ('malformed' in reencoded || reencoded.answers.map(({ data }) => String(data)).join() !== addresses.join()) throw new Error('the two codecs do not agree')
 
-/** Medians of so many rounds, theirs and ours in turn, so that a busy machine is busy for both. */
-function compare(what: string, goal: string, mine: () => unknown, other: () => unknown): void {
-  const time = (body: () => unknown): number => {
-    const times = smoke ? 100 : 40_000
-    const began = performance.now()
-    for (let i = 0; i < times; i++) kept = body()
-    return (performance.now() - began) / times * 1e6
-  }
-  const rounds = Array.from({ length: smoke ? 2 : 15 }, () => [time(mine), time(other)] as const).slice(smoke ? 0 : 3)
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
-  const [own, peer] = [median(rounds.map(([a]) => a)), median(rounds.map(([, b]) => b))]
-  figure({ name: `${what}, favonius`, value: own, unit: 'ns' })
-  figure({ name: `${what}, dns-packet`, value: peer, unit: 'ns' })
-  figure({ name: `${what}, dns-packet ÷ favonius`, value: peer / own, unit: '×', note: goal })
-}
-export let kept: unknown
-
-compare('decode AAAA×3', 'must be 3.5, goal 5', () => parse(bytes), () => packet.decode(buffer))
-compare('decode AAAA×3, addresses as text', 'as dns-packet gives them', () => {
+compare('decode AAAA×3', 'dns-packet', 'must be 3.5, goal 5', () => parse(bytes), () => packet.decode(buffer))
+compare('decode AAAA×3, addresses as text', 'dns-packet', 'as dns-packet gives them', () => {
   const message = parse(bytes)
   if ('malformed' in message) throw new Error(message.malformed)
   return message.answers.map(({ data }) => String(data))
 }, () => packet.decode(buffer))
-compare('encode AAAA×3', 'must be 10, goal 15', () => emit(ours, into), () => packet.encode(theirs))
+compare('encode AAAA×3', 'dns-packet', 'must be 10, goal 15', () => emit(ours, into), () => packet.encode(theirs))
 
 // A lookup that the cache answers: without a promise, and through the promise that programs use.
 const net = nodeDatagrams()

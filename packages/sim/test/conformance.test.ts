@@ -60,45 +60,38 @@ deviceConformance('an end of a link whose ways differ', world(linked))
 deviceConformance('a station two bridges away', world(bridged))
 deviceConformance('faulty, without faults', world(on({ latency: 1 }), (device, env) => faulty(device, env, {})))
 deviceConformance('faulty, with a delay', world(on({ rate: 100e6 }), (device, env) => faulty(device, env, { latency: 4, jitter: 2 })))
-deviceConformance('a MAC over a radio of the air', async () => {
+/** Two radios of one air, and what every suite asks of a world. */
+function onAir() {
   const env = virtual({ seed: 5 })
-  const buffers = new Arena({ chunkSize: 1 << 20 }).pool({ debug: true })
   const air = new Air(env)
-  const [one, two] = [air.radio(), air.radio({ at: [10, 0] })]
   return {
+    env, air,
+    radios: [air.radio(), air.radio({ at: [10, 0] })] as const,
+    buffers: new Arena({ chunkSize: 1 << 20 }).pool({ debug: true }),
+    async until(done: () => boolean): Promise<void> {
+      while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
+    },
+    async settle(): Promise<void> {
+      while (env.step());
+    },
+    run: (body: () => Promise<void>): Promise<void> => body(),
+    stop: async (): Promise<void> => air.stop(),
+  }
+}
+
+deviceConformance('a MAC over a radio of the air', async () => {
+  const { env, air, radios: [one, two], ...world } = onAir()
+  return {
+    ...world,
     device: new Mac(env, one),
     other: new Mac(env, two),
-    buffers,
     byReference: true,
     refuses: true,
     plug: (plugged) => (plugged ? air.repair(one) : air.fail(one)),
-    async until(done) {
-      while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
-    },
-    async settle() {
-      while (env.step());
-    },
-    run: (body) => body(),
-    stop: async () => air.stop(),
   }
 })
 
 radioConformance('a radio of the air', async () => {
-  const env = virtual({ seed: 5 })
-  const buffers = new Arena({ chunkSize: 1 << 20 }).pool({ debug: true })
-  const air = new Air(env)
-  const [radio, other] = [air.radio(), air.radio({ at: [10, 0] })]
-  return {
-    radio, other, buffers,
-    channels: [26, 11],
-    work: (working) => (working ? air.repair(radio) : air.fail(radio)),
-    async until(done) {
-      while (!done()) if (!env.step()) throw new Error('nothing is under way, and it is not done')
-    },
-    async settle() {
-      while (env.step());
-    },
-    run: (body) => body(),
-    stop: async () => air.stop(),
-  }
+  const { air, radios: [radio, other], ...world } = onAir()
+  return { ...world, radio, other, channels: [26, 11], work: (working) => (working ? air.repair(radio) : air.fail(radio)) }
 })
