@@ -5,7 +5,8 @@
 
 import type { Instant } from '@favonius/contract'
 import { between } from '@favonius/inet'
-import { acknowledge, type CoapInput, type Received } from './machine.ts'
+import { acknowledge, Received, type CoapInput } from './machine.ts'
+import type { Remembered } from './memory.ts'
 import type { Peer } from './peers.ts'
 import { Outgoing, type Transmission } from './transmission.ts'
 import * as TYPE from './types.ts'
@@ -32,17 +33,17 @@ export class Answers {
   }
 
   /** A request has come. */
-  asked(request: Received, message: Message, now: Instant): void {
+  asked(remembered: Remembered, message: Message, multicast: boolean, now: Instant): void {
     const { jobs, out, settings } = this.#transmission
-    request.token = new Uint8Array(message.token)
+    const request = new Received(remembered, message, multicast)
     if (request.confirmable) jobs.schedule(request, now + settings.ackDelay)
     out.push({ kind: 'request', request, message })
   }
 
   /** It was not answered in time for its acknowledgment; or its leisure is over. */
-  late(request: Received): void {
-    if (request.multicast) this.#transmission.send(request.answer!, request.peer)
-    else acknowledge(this.#transmission, request)
+  late({ remembered, multicast, answer }: Received): void {
+    if (multicast) this.#transmission.send(answer!, remembered.peer)
+    else acknowledge(this.#transmission, remembered)
   }
 
   #respond({ request: asked, draft }: AnswerInput & { kind: 'respond' }, now: Instant): void {
@@ -51,15 +52,15 @@ export class Answers {
     request.answered = true
     const transmission = this.#transmission
     transmission.jobs.cancel(request)
-    const { peer, token, confirmable, multicast } = request
+    const { remembered, token, confirmable, multicast } = request
+    const { peer } = remembered
     if (draft === undefined) {
-      if (confirmable) acknowledge(transmission, request)
+      if (confirmable) acknowledge(transmission, remembered)
       return
     }
-    if (confirmable && !request.acknowledged) {
-      request.acknowledged = true
-      request.answer = emit(TYPE.ACK, request.id, token, draft)
-      return transmission.send(request.answer, peer)
+    if (confirmable && remembered.reply === undefined) {
+      remembered.reply = emit(TYPE.ACK, remembered.id, token, draft)
+      return transmission.send(remembered.reply, peer)
     }
     const outgoing = new Outgoing(peer, confirmable, emit(confirmable ? TYPE.CON : TYPE.NON, 0, token, draft))
     if (confirmable) return transmission.queue(outgoing, now)

@@ -8,7 +8,7 @@ import { blockValue, readBlock, sizeWithin, type Block } from './blocks.ts'
 import { join, Pieces, wholeOf, type Payload } from './body.ts'
 import { CoapResponse } from './response.ts'
 import type { Settings } from './settings.ts'
-import { fourBytes, type Draft, type Option, type OptionValue } from './wire.ts'
+import { fourBytes, type Draft, type Option } from './wire.ts'
 
 /** What a request may say beyond its method and URI. */
 export interface CoapCall {
@@ -44,12 +44,9 @@ export const codeOf = (method: Method): number => (typeof method === 'number' ? 
 /** The options of a request, in any order. */
 export function optionsOf(target: readonly Option[], { contentFormat, accept, noResponse, options = [] }: CoapCall): readonly Option[] {
   const all: Option[] = [...target, ...options]
-  const add = (number: number, value: OptionValue | undefined): void => {
-    if (value !== undefined) all.push([number, value])
-  }
-  add(OPTION.CONTENT_FORMAT, contentFormat)
-  add(OPTION.ACCEPT, accept)
-  add(OPTION.NO_RESPONSE, noResponse)
+  if (contentFormat !== undefined) all.push([OPTION.CONTENT_FORMAT, contentFormat])
+  if (accept !== undefined) all.push([OPTION.ACCEPT, accept])
+  if (noResponse !== undefined) all.push([OPTION.NO_RESPONSE, noResponse])
   return all
 }
 
@@ -84,20 +81,18 @@ export class Ask {
     this.#settings = settings
   }
 
-  async whole(): Promise<CoapResponse> {
+  /** Sends all of it; of the answer the first block comes back. */
+  first(): Promise<CoapResponse> {
     const payload = wholeOf(this.#call.payload)
     const { blockSize } = this.#call
     const early: Option[] = blockSize === undefined ? [] : [[OPTION.BLOCK2, blockValue(0, false, sizeWithin(blockSize))]]
-    if (payload === undefined || payload.length > this.#settings.blockSize) return this.fetched(await this.#upload(early, payload))
-    return this.fetched(await this.#once([...this.#options, ...early], payload))
+    if (payload === undefined || payload.length > this.#settings.blockSize) return this.#upload(early, payload)
+    return this.#once([...this.#options, ...early], payload)
   }
 
-  /** One message there and one back; a server that wants to know that we are here is told (RFC 9175 §2.3). */
-  async #once(options: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
-    const response = await this.#client.exchange(this.#to, { code: this.#code, options, payload }, this.#call)
-    if (response.code !== CODE.UNAUTHORIZED) return response
-    const echo = response.message.bytes(OPTION.ECHO)
-    return echo === undefined ? response : this.#client.exchange(this.#to, { code: this.#code, options: [...options, [OPTION.ECHO, echo]], payload }, this.#call)
+  /** One message there, and one back. */
+  #once(options: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
+    return this.#client.exchange(this.#to, { code: this.#code, options, payload }, this.#call)
   }
 
   /** Sends the body block by block (RFC 7959 §2.5). */

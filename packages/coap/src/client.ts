@@ -1,12 +1,13 @@
 /** The client with a loop: promises for responses, iteration for what is observed. RFC 7252 §5, RFC 7641 §3, RFC 7959 §2 and §3, RFC 9175 §2 and §3. */
 
 import type { DatagramNet, Endpoint, Env, NameResolver } from '@favonius/contract'
-import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
 import { Ask, codeOf, optionsOf, type CoapCall, type Method } from './ask.ts'
 import type { Payload } from './body.ts'
+import * as CODE from './codes.ts'
 import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 import type { CoapStatistics } from './machine.ts'
+import * as OPTION from './numbers.ts'
 import { Observation } from './observation.ts'
 import { CoapResponse } from './response.ts'
 import { defaults, type Settings } from './settings.ts'
@@ -28,6 +29,12 @@ export interface Waiting {
   response(message: Message, from: Endpoint): void
   failed(code: string): void
   acknowledged?(): void
+}
+
+/** Who is asked, and by which options. */
+interface Where {
+  readonly to: Endpoint
+  readonly options: readonly Option[]
 }
 
 /** URIs whose parts are remembered. */
@@ -93,8 +100,10 @@ export class CoapClient {
    * URI, ENOTFOUND for a name without a resolver, ECANCELED when the client is closed, and with the signal's reason.
    */
   async request(method: Method, uri: string, call: CoapCall = {}): Promise<CoapResponse> {
-    const { to, options } = await this.find(uri, call.signal)
-    return new Ask(this, to, codeOf(method), optionsOf(options, call), call, this.#settings).whole()
+    const { to, options } = this.#known(uri) ?? await this.find(uri, call.signal)
+    const ask = new Ask(this, to, codeOf(method), optionsOf(options, call), call, this.#settings)
+    const first = await ask.first()
+    return first.message.find(OPTION.BLOCK2) ? ask.fetched(first) : first
   }
 
   /**
@@ -138,7 +147,7 @@ export class CoapClient {
   }
 
   /** @internal Whom a URI asks, and for what; the socket is open then. */
-  async find(uri: string, signal: AbortSignal | undefined): Promise<{ readonly to: Endpoint; readonly options: readonly Option[] }> {
+  async find(uri: string, signal: AbortSignal | undefined): Promise<Where> {
     const target = this.#parsed(uri)
     const to = target.to ?? await this.#found(target, signal)
     await this.#endpoint.open(this.#options.local)
@@ -159,8 +168,9 @@ export class CoapClient {
 
   /** @internal One message there, and one back. */
   exchange(to: Endpoint, draft: Draft, { signal, confirmable = true, noResponse }: CoapCall): Promise<CoapResponse> {
-    return this.#wait(to, signal, (number) => {
-      this.#endpoint.handle({ kind: 'request', exchange: number, to, draft, confirmable })
+    return this.#wait(to, signal, (number, echo) => {
+      const again = echo && { ...draft, options: [...draft.options ?? [], [OPTION.ECHO, echo] as const] }
+      this.#endpoint.handle({ kind: 'request', exchange: number, to, draft: again ?? draft, confirmable })
       // Nothing is answered: it is done when it is sent, or acknowledged.
       if (noResponse === NOTHING_WANTED && !confirmable) this.#told({ kind: 'acknowledged', exchange: number })
     }, noResponse === NOTHING_WANTED)
@@ -168,28 +178,47 @@ export class CoapClient {
 
   // ---- the loop ----
 
-  async #wait(to: Endpoint, signal: AbortSignal | undefined, begin: (number: number) => void, acknowledgment = false): Promise<CoapResponse> {
-    // It may have come between two blocks.
-    signal?.throwIfAborted()
-    const number = this.number()
-    const done: Deferred<CoapResponse> = deferred(this.#env)
-    this.#waiting.set(number, {
-      response: (message, from) => done.resolve(new CoapResponse(message, from)),
-      failed: (code) => done.reject(failure(code, `${to.address} port ${to.port}: ${SAID[code] ?? code}`)),
-      acknowledged: () => {
-        if (!acknowledgment) return
+  #wait(to: Endpoint, signal: AbortSignal | undefined, begin: (number: number, echo?: Uint8Array) => void, acknowledgment = false): Promise<CoapResponse> {
+    return new Promise((resolve, reject) => {
+      // It may have come between two blocks.
+      signal?.throwIfAborted()
+      let number = this.number()
+      let echo: Uint8Array | undefined
+      const abort = (): void => {
         this.forget(number)
-        done.resolve(new CoapResponse(new Message(), to))
-      },
+        over()
+        reject(signal!.reason as Error)
+      }
+      const over = (): void => {
+        this.#env.wake()
+        signal?.removeEventListener('abort', abort)
+      }
+      signal?.addEventListener('abort', abort)
+      const waiting: Waiting = {
+        response: (message, from) => {
+          // RFC 9175 §2.3: it wants to know that we are here. It is told once.
+          if (message.code === CODE.UNAUTHORIZED && echo === undefined && message.find(OPTION.ECHO)) {
+            number = this.number()
+            this.#waiting.set(number, waiting)
+            return begin(number, (echo = message.value()))
+          }
+          over()
+          resolve(new CoapResponse(message, from))
+        },
+        failed: (code) => {
+          over()
+          reject(failure(code, `${to.address} port ${to.port}: ${SAID[code] ?? code}`))
+        },
+        acknowledged: () => {
+          if (!acknowledgment) return
+          this.forget(number)
+          over()
+          resolve(new CoapResponse(new Message(), to))
+        },
+      }
+      this.#waiting.set(number, waiting)
+      begin(number)
     })
-    begin(number)
-    if (signal === undefined) return done.promise
-    const abort = (): void => {
-      this.forget(number)
-      done.reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    return done.promise.finally(() => signal.removeEventListener('abort', abort))
   }
 
   #told(told: Told): void {
@@ -208,6 +237,12 @@ export class CoapClient {
   }
 
   // ---- where to ----
+
+  /** Whom a URI asks, where nothing is to be waited for. */
+  #known(uri: string): Where | undefined {
+    const { to, options } = this.#parsed(uri)
+    return to !== undefined && this.#endpoint.isOpen ? { to, options } : undefined
+  }
 
   #parsed(uri: string): Target {
     let target = this.#targets.get(uri)

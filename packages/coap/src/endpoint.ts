@@ -25,7 +25,9 @@ export interface Carrier {
   client: ((told: Told) => void) | undefined
   /** What a server hears of: requests, and what becomes of notifications. */
   server: ((told: Told) => void) | undefined
-  /** To be called before a request. */
+  /** Requests may be given to it. */
+  readonly isOpen: boolean
+  /** To be called before a request, unless it is open. */
   open(local?: Partial<Endpoint>): Promise<void>
   handle(input: CoapInput): void
   /** Whether an exchange is not over. */
@@ -77,6 +79,10 @@ export class CoapEndpoint implements Carrier {
       this.#socket = socket
     })()
     return this.#opening
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined
   }
 
   #receive(data: Uint8Array, from: Endpoint, multicast: boolean): void {

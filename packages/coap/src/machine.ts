@@ -12,6 +12,7 @@ import * as TYPE from './types.ts'
 import * as CODE from './codes.ts'
 import { unacceptable } from './definitions.ts'
 import { Job } from './jobs.ts'
+import { Memory, type Remembered } from './memory.ts'
 import type { Peer } from './peers.ts'
 import type { Settings } from './settings.ts'
 import { Outgoing, Transmission } from './transmission.ts'
@@ -109,36 +110,30 @@ export class Exchange extends Job {
   }
 }
 
-/** A message that came: a request to be answered, or a response. */
+/** A request that came, to be answered. */
 export class Received extends Job implements Asked {
   readonly kind = 'received'
-  readonly peer: Peer
-  readonly id: number
+  readonly remembered: Remembered
+  readonly token: Uint8Array
   readonly confirmable: boolean
   readonly multicast: boolean
-  /** When it is forgotten. */
-  readonly expires: Instant
-  token: Uint8Array = NO_TOKEN
-  acknowledged = false
   answered = false
-  /** What it was answered with, to be sent again when it comes again; to a group, what is still to be sent. */
+  /** Of a request to a group, the answer that is still to be sent. */
   answer: Uint8Array | undefined
 
-  constructor(peer: Peer, { type, id }: Message, multicast: boolean, expires: Instant) {
+  constructor(remembered: Remembered, { type, token }: Message, multicast: boolean) {
     super()
-    this.peer = peer
-    this.id = id
+    this.remembered = remembered
+    this.token = new Uint8Array(token)
     this.confirmable = type === TYPE.CON
     this.multicast = multicast
-    this.expires = expires
   }
 
   get from(): Endpoint {
-    return this.peer.endpoint
+    return this.remembered.peer.endpoint
   }
 }
 
-const NO_TOKEN = /* @__PURE__ */ new Uint8Array(0)
 /** RFC 7252 §5.3.1: 32 bits at random, where nothing else protects. */
 const TOKEN = 4
 
@@ -147,16 +142,16 @@ const empty = (type: number, id: number): Uint8Array => Uint8Array.of(0x40 | (ty
 const isResponse = (code: number): boolean => code >= 0x40 && code < 0xc0
 
 /** Acknowledges, once. */
-export function acknowledge(transmission: Transmission, received: Received): void {
-  if (received.acknowledged) return
-  received.acknowledged = true
-  transmission.send(empty(TYPE.ACK, received.id), received.peer)
+export function acknowledge(transmission: Transmission, remembered: Remembered): void {
+  if (remembered.reply !== undefined) return
+  remembered.reply = empty(TYPE.ACK, remembered.id)
+  transmission.send(remembered.reply, remembered.peer)
 }
 
 /** What a server adds to a machine: `Answers`. */
 export interface ServerHalf {
   handle(input: AnswerInput, now: Instant): void
-  asked(request: Received, message: Message, now: Instant): void
+  asked(remembered: Remembered, message: Message, multicast: boolean, now: Instant): void
   late(request: Received): void
   notified(outgoing: Outgoing, code: string | undefined, now: Instant): void
 }
@@ -165,11 +160,8 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   readonly #transmission: Transmission
   readonly #answers: ServerHalf | undefined
   readonly #exchanges = new Map<number, Exchange>()
-  /** What was received, in order; so many of them are forgotten already. */
-  readonly #remembered: Received[] = []
-  #forgotten = 0
+  readonly #memory = new Memory()
   readonly #message = new Message()
-  #polled = 0
 
   /** Without `Answers` it is a client alone, and requests that come are rejected. */
   constructor(random: Env['random'], settings: Settings, answers?: new (transmission: Transmission) => ServerHalf) {
@@ -202,24 +194,16 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
         case 'received': this.#answers!.late(job)
       }
     }
-    while (this.#expires <= now) this.#forget()
+    this.#memory.expire(now)
   }
 
   poll(): CoapOutput | undefined {
-    const { out } = this.#transmission
-    if (this.#polled < out.length) return out[this.#polled++]
-    out.length = this.#polled = 0
-    return undefined
+    return this.#transmission.out.shift()
   }
 
   deadline(): Instant | undefined {
-    const due = Math.min(this.#transmission.jobs.due, this.#expires)
+    const due = Math.min(this.#transmission.jobs.due, this.#memory.due)
     return due === Infinity ? undefined : due
-  }
-
-  /** When the oldest message is forgotten. */
-  get #expires(): Instant {
-    return this.#remembered[this.#forgotten]?.expires ?? Infinity
   }
 
   get statistics(): CoapStatistics {
@@ -233,7 +217,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
 
   /** How much it keeps now: exchanges that are not over, messages remembered, peers. */
   get kept(): { readonly exchanges: number; readonly messages: number; readonly peers: number } {
-    return { exchanges: this.#exchanges.size, messages: this.#remembered.length - this.#forgotten, peers: this.#transmission.peers.size }
+    return { exchanges: this.#exchanges.size, messages: this.#memory.size, peers: this.#transmission.peers.size }
   }
 
   // ---- asking ----
@@ -308,10 +292,11 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       if (type === TYPE.NON || code !== CODE.EMPTY) dropped.type++
       return
     }
+    this.#memory.expire(now)
     const before = peer.received.get(message.id)
-    if (before !== undefined && before.expires > now) return this.#again(before)
+    if (before !== undefined) return this.#again(before)
     if (!isRequest) return this.#response(message, peer, now)
-    if (this.#answers !== undefined) return this.#answers.asked(this.#remember(message, peer, multicast, now), message, now)
+    if (this.#answers !== undefined) return this.#answers.asked(this.#remember(message, peer, now), message, multicast, now)
     dropped.type++
     if (type === TYPE.CON) this.#reject(message.id, peer)
   }
@@ -321,11 +306,9 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   }
 
   /** RFC 7252 §4.5: what comes again is answered as before. */
-  #again(before: Received): void {
+  #again({ reply, peer }: Remembered): void {
     this.statistics.dropped.duplicate++
-    if (!before.confirmable) return
-    if (before.answer !== undefined) this.#transmission.send(before.answer, before.peer)
-    else if (before.acknowledged) this.#transmission.send(empty(TYPE.ACK, before.id), before.peer)
+    if (reply !== undefined) this.#transmission.send(reply, peer)
   }
 
   /** An acknowledgment or a reset. */
@@ -367,8 +350,8 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       else this.statistics.dropped.token++
       return
     }
-    const received = this.#remember(message, peer, false, now)
-    if (received.confirmable) acknowledge(this.#transmission, received)
+    const remembered = this.#remember(message, peer, now)
+    if (message.type === TYPE.CON) acknowledge(this.#transmission, remembered)
     this.#answered(exchange, message, peer, now)
   }
 
@@ -388,29 +371,13 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     this.#transmission.out.push({ kind: 'response', exchange: exchange.number, message, from: endpoint })
   }
 
-  // ---- remembering ----
-
-  /** RFC 7252 §4.4: for EXCHANGE_LIFETIME no id is used twice, by whatever kind of message; so all are forgotten in the order in which they came. */
-  #remember(message: Message, peer: Peer, multicast: boolean, now: Instant): Received {
+  #remember({ id }: Message, peer: Peer, now: Instant): Remembered {
     const { times, settings } = this.#transmission
-    const received = new Received(peer, message, multicast, now + times.exchangeLifetime)
-    peer.received.set(message.id, received)
-    if (this.#remembered.push(received) - this.#forgotten > settings.maxRemembered) {
+    if (this.#memory.size >= settings.maxRemembered) {
       this.statistics.forgotten++
-      this.#forget()
+      this.#memory.forget()
     }
-    return received
-  }
-
-  /** The oldest. */
-  #forget(): void {
-    const list = this.#remembered
-    const first = list[this.#forgotten]!
-    const { received } = first.peer
-    if (received.get(first.id) === first) received.delete(first.id)
-    if (++this.#forgotten * 2 < list.length) return
-    list.splice(0, this.#forgotten)
-    this.#forgotten = 0
+    return this.#memory.add(peer, id, now + times.exchangeLifetime)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Endpoint, Instant, Random } from '@favonius/contract'
 import { Job } from './jobs.ts'
-import type { Received } from './machine.ts'
+import type { Remembered } from './memory.ts'
 import type { Outgoing } from './transmission.ts'
 
 /** Ids are watched over in pieces of so many. */
@@ -18,7 +18,7 @@ export class Peer extends Job {
   /** By id: what an ACK or a reset may still come for. */
   readonly outgoing = new Map<number, Outgoing>()
   /** By id: what was received, so that it is known when it comes again. */
-  readonly received = new Map<number, Received>()
+  readonly received = new Map<number, Remembered>()
   /** Something was sent to it, or came from it. */
   used: Instant = 0
   /** Exchanges that are open with it. */
@@ -57,7 +57,9 @@ const MOMENT = 1000
 export class Peers {
   readonly #limit: number
   /** Those used last at the end, give or take a moment. */
-  readonly #all = new Map<string, Peer>()
+  readonly #all = new Set<Peer>()
+  /** By address, and then by port: so nothing is to be made for a datagram to find its peer by. */
+  readonly #hosts = new Map<string, Map<number, Peer>>()
 
   constructor(limit: number) {
     this.#limit = limit
@@ -70,21 +72,33 @@ export class Peers {
   /** The peer at `endpoint`; undefined when there is no room for one more. Its ids begin at random. */
   at({ address, port }: Endpoint, random: Random, now: Instant): Peer | undefined {
     // Seams, and URIs that were read, have one text for an address.
-    const key = `${address} ${port}`
-    let peer = this.#all.get(key)
-    if (peer !== undefined && now - peer.used < MOMENT) return peer
-    if (peer === undefined && this.#all.size >= this.#limit) {
-      for (const [idle, { busy }] of this.#all) {
-        if (busy) continue
-        this.#all.delete(idle)
-        break
-      }
-      if (this.#all.size >= this.#limit) return undefined
-    }
-    this.#all.delete(key)
-    peer ??= new Peer({ address, port }, random.uint32() & 0xffff)
+    const known = this.#hosts.get(address)?.get(port)
+    if (known !== undefined && now - known.used < MOMENT) return known
+    if (known !== undefined) this.#all.delete(known)
+    else if (this.#all.size >= this.#limit && !this.#makeRoom()) return undefined
+    const peer = known ?? this.#add(new Peer({ address, port }, random.uint32() & 0xffff))
     peer.used = now
-    this.#all.set(key, peer)
+    this.#all.add(peer)
     return peer
+  }
+
+  #add(peer: Peer): Peer {
+    const { address, port } = peer.endpoint
+    const host = this.#hosts.get(address) ?? new Map<number, Peer>()
+    this.#hosts.set(address, host.set(port, peer))
+    return peer
+  }
+
+  /** Forgets the peer that was idle for the longest; false when none is. */
+  #makeRoom(): boolean {
+    for (const peer of this.#all) {
+      if (peer.busy) continue
+      const { address, port } = peer.endpoint
+      const host = this.#hosts.get(address)!
+      host.delete(port)
+      if (host.size === 0) this.#hosts.delete(address)
+      return this.#all.delete(peer)
+    }
+    return false
   }
 }

@@ -4,9 +4,7 @@ import type { Endpoint } from '@favonius/contract'
 import type { Block } from './blocks.ts'
 import type { Payload } from './body.ts'
 import * as OPTION from './numbers.ts'
-import type { Message, Option } from './wire.ts'
-
-const decoder = /* @__PURE__ */ new TextDecoder()
+import { textOf, type Message, type Option } from './wire.ts'
 
 /** What is asked. */
 export class CoapRequest {
@@ -19,6 +17,7 @@ export class CoapRequest {
   readonly block: Block | undefined
   readonly #body: AsyncIterable<Uint8Array> | undefined
   #payload: Uint8Array | undefined
+  #path: readonly string[] | undefined
 
   constructor(message: Message, from: Endpoint, multicast: boolean, payload?: Uint8Array, block?: Block, body?: AsyncIterable<Uint8Array>) {
     this.message = message
@@ -36,7 +35,7 @@ export class CoapRequest {
 
   /** `['sensors', 'temperature']`. */
   get path(): readonly string[] {
-    return this.message.texts(OPTION.URI_PATH)
+    return this.#path ??= this.message.texts(OPTION.URI_PATH)
   }
 
   /** `['a=1', 'b']`. */
@@ -50,7 +49,7 @@ export class CoapRequest {
   }
 
   get text(): string {
-    return decoder.decode(this.payload)
+    return this.#payload === undefined ? textOf(this.message.u8, this.message.payloadAt) : textOf(this.#payload)
   }
 
   /** The body piece by piece, as it comes, where the resource takes a `stream`: whoever sends waits for whoever reads. */

@@ -120,10 +120,9 @@ export class Router {
 
 function find(at: Node, segments: readonly string[], depth: number): Resource | undefined {
   if (depth === segments.length) return at.resource ?? at.children.get(REST)?.resource
-  for (const segment of [segments[depth]!, ONE]) {
-    const next = at.children.get(segment)
-    const found = next && find(next, segments, depth + 1)
-    if (found !== undefined) return found
-  }
-  return at.children.get(REST)?.resource
+  const named = at.children.get(segments[depth]!)
+  const found = named && find(named, segments, depth + 1)
+  if (found !== undefined) return found
+  const any = at.children.get(ONE)
+  return (any && find(any, segments, depth + 1)) ?? at.children.get(REST)?.resource
 }

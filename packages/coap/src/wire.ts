@@ -118,7 +118,7 @@ export class Message {
 
   /** The value at the cursor, as bytes; borrowed. */
   value(): Uint8Array {
-    return this.u8.subarray(this.at, this.at + this.length)
+    return partOf(this.u8, this.at, this.at + this.length)
   }
 
   /** The value at the cursor, as a number (RFC 7252 §3.2): of more than six bytes it makes no sense. */
@@ -158,25 +158,34 @@ export class Message {
 
   /** Borrowed. */
   get token(): Uint8Array {
-    return this.u8.subarray(this.tokenAt, this.tokenAt + this.tokenLength)
+    return partOf(this.u8, this.tokenAt, this.tokenAt + this.tokenLength)
   }
 
   /** Borrowed; of no bytes when there is none. */
   get payload(): Uint8Array {
-    return this.u8.subarray(this.payloadAt)
+    return partOf(this.u8, this.payloadAt, this.u8.length)
   }
 
   /** A copy with bytes of its own. */
   own(): Message {
     const copy = new Message()
+    copy.u8 = new Uint8Array(this.u8)
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
-    copy.u8 = new Uint8Array(this.u8)
-    copy.readFrom(this.tokenAt, this.tokenLength)
+    copy.tokenAt = this.tokenAt
+    copy.tokenLength = this.tokenLength
+    copy.payloadAt = this.payloadAt
+    copy.#next = copy.#optionsAt = this.#optionsAt
+    copy.#end = this.#end
     return copy
   }
 }
+
+/** Bytes in V8's heap: a view of them moves them out of it, which costs ten times what a copy does. */
+const IN_HEAP = 64
+
+const partOf = (u8: Uint8Array, at: number, end: number): Uint8Array => (u8.length > IN_HEAP ? u8.subarray(at, end) : u8.slice(at, end))
 
 /** Text is ASCII more often than not, and then needs no decoder. */
 export function textOf(u8: Uint8Array, at = 0, end = u8.length): string {
@@ -208,7 +217,11 @@ export interface Draft {
 export const uintLength = (value: number): number => (value === 0 ? 0 : value < 0x100 ? 1 : value < 0x1_0000 ? 2 : value < 0x100_0000 ? 3 : 4)
 
 /** A number below 2³², as a token or a tag. */
-export const fourBytes = (number: number): Uint8Array => Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)
+export function fourBytes(number: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  for (let i = 3; i >= 0; i--, number >>>= 8) bytes[i] = number
+  return bytes
+}
 
 /** Writes messages. What does not fit is lost, and noticed at the end. */
 export class Writer {
@@ -216,13 +229,13 @@ export class Writer {
   at = 0
   #last = 0
 
-  /** Begins a datagram at the beginning of `into`. */
-  begin(into: Uint8Array, type: number, code: number, id: number, token: Uint8Array = NOTHING): this {
-    into[0] = 0x40 | (type << 4) | token.length
-    into[1] = code
-    into[2] = id >>> 8
-    into[3] = id
-    return this.beginAt(into, HEADER, token)
+  /** Begins a datagram, at the beginning of `into` unless told otherwise. */
+  begin(into: Uint8Array, type: number, code: number, id: number, token: Uint8Array = NOTHING, at = 0): this {
+    into[at] = 0x40 | (type << 4) | token.length
+    into[at + 1] = code
+    into[at + 2] = id >>> 8
+    into[at + 3] = id
+    return this.beginAt(into, at + HEADER, token)
   }
 
   /** Begins behind a header. */
@@ -286,7 +299,7 @@ export class Writer {
     return typeof value === 'number' ? this.uint(number, value) : typeof value === 'string' ? this.text(number, value) : this.bytes(number, value)
   }
 
-  /** Writes the payload, if there is any, and returns the message's length. Throws EMSGSIZE when it did not fit. */
+  /** Writes the payload, if there is any, and returns where the message ends. Throws EMSGSIZE when it did not fit. */
   end(payload: Uint8Array = NOTHING): number {
     if (payload.length > 0) {
       this.u8[this.at++] = 0xff
@@ -304,7 +317,7 @@ export class Writer {
     this.at = at + value.length
   }
 
-  /** Options of a draft, in order, and its payload; returns the message's length. */
+  /** Options of a draft, in order, and its payload; returns where the message ends. */
   draft({ options, payload }: Draft): number {
     if (options !== undefined) for (const [number, value] of inOrder(options)) this.option(number, value)
     return this.end(payload)
@@ -325,12 +338,19 @@ export function roomFor({ options, payload }: Draft): number {
 }
 
 const writer = /* @__PURE__ */ new Writer()
-/** Most messages fit. They are copied out of it: a short array of its own lies in V8's heap, until a view of it is made. */
-const scratch = /* @__PURE__ */ new Uint8Array(1500)
+/** Bytes for several messages: a view of what is there costs less than an array for each. Few, for one that is kept keeps them all. */
+const SHEET = 4096
+let sheet: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array(0)
+let written = 0
 
 /** A datagram, in bytes of its own. */
 export function emit(type: number, id: number, token: Uint8Array, draft: Draft): Uint8Array {
   const room = HEADER + token.length + roomFor(draft)
-  const into = room > scratch.length ? new Uint8Array(room) : scratch
-  return into.slice(0, writer.begin(into, type, draft.code, id, token).draft(draft))
+  if (written + room > sheet.length) {
+    sheet = new Uint8Array(Math.max(room, SHEET))
+    written = 0
+  }
+  const at = written
+  written = writer.begin(sheet, type, draft.code, id, token, at).draft(draft)
+  return new Uint8Array(sheet.buffer, at, written - at)
 }

@@ -22,7 +22,8 @@ class NodeDatagramSocket implements DatagramSocket {
   readonly #family: 4 | 6
   readonly #sink: DatagramSink
   readonly #iface: string | undefined
-  readonly #endpoints = new Map<string, Endpoint>()
+  /** Of each remote port who sent from it last, as Node writes its address: one object for all datagrams of a peer. */
+  readonly #endpoints = new Map<number, { readonly text: string; readonly endpoint: Endpoint }>()
   #local: Endpoint | undefined
   /** Bytes that Node has and the kernel has not. Counted here: Deno's sockets do not tell. */
   #waiting = 0
@@ -48,12 +49,11 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   #endpoint({ address, port }: RemoteInfo): Endpoint {
-    const key = `${address}|${port}`
-    let endpoint = this.#endpoints.get(key)
-    if (endpoint === undefined) {
-      if (this.#endpoints.size >= ENDPOINTS) this.#endpoints.clear()
-      this.#endpoints.set(key, (endpoint = { address: plain(address), port }))
-    }
+    const known = this.#endpoints.get(port)
+    if (known !== undefined && known.text === address) return known.endpoint
+    if (this.#endpoints.size >= ENDPOINTS) this.#endpoints.clear()
+    const endpoint = { address: plain(address), port }
+    this.#endpoints.set(port, { text: address, endpoint })
     return endpoint
   }
 

@@ -70,6 +70,7 @@ export abstract class Connections implements Carrier {
   protected abstract connect(link: Link): Pipe
 
   /** Nothing is to be opened before somebody is asked. */
+  readonly isOpen = true
   async open(): Promise<void> {}
 
   /** Connections now. */
