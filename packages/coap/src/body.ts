@@ -1,23 +1,10 @@
 /** Bodies that are sent: bytes, or pieces as they come. */
 
+import { NOTHING, toBytes } from './wire.ts'
+
 /** A body. */
 export type Payload = string | Uint8Array | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
 
-const encoder = /* @__PURE__ */ new TextEncoder()
-const NOTHING = /* @__PURE__ */ new Uint8Array(0)
-
-export function toBytes(given: Uint8Array | string): Uint8Array {
-  if (typeof given !== 'string') return given
-  // What is short is ASCII more often than not, and then needs no encoder.
-  if (given.length > 32) return encoder.encode(given)
-  const bytes = new Uint8Array(given.length)
-  for (let i = 0; i < given.length; i++) {
-    const code = given.charCodeAt(i)
-    if (code > 0x7f) return encoder.encode(given)
-    bytes[i] = code
-  }
-  return bytes
-}
 
 /** The body when it is all there, undefined when it comes in pieces. */
 export const wholeOf = (payload: Payload | undefined): Uint8Array | undefined =>

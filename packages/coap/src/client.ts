@@ -24,7 +24,7 @@ export interface CoapClientOptions extends Partial<Settings> {
   readonly local?: Partial<Endpoint> | undefined
 }
 
-/** Who waits for an exchange. */
+/** Who waits for an exchange, until it failed, or takes itself out. */
 export interface Waiting {
   response(message: Message, from: Endpoint): void
   failed(code: string): void
@@ -196,6 +196,7 @@ export class CoapClient {
       signal?.addEventListener('abort', abort)
       const waiting: Waiting = {
         response: (message, from) => {
+          this.#waiting.delete(number)
           // RFC 9175 §2.3: it wants to know that we are here. It is told once.
           if (message.code === CODE.UNAUTHORIZED && echo === undefined && message.find(OPTION.ECHO)) {
             number = this.number()
@@ -225,11 +226,8 @@ export class CoapClient {
     if (!('exchange' in told)) return
     const waiting = this.#waiting.get(told.exchange)
     if (waiting === undefined) return
-    if (told.kind === 'response') {
-      // One that is kept takes itself out.
-      waiting.response(told.message.own(), told.from)
-      if (!this.#endpoint.has(told.exchange)) this.#waiting.delete(told.exchange)
-    } else if (told.kind === 'acknowledged') waiting.acknowledged?.()
+    if (told.kind === 'response') waiting.response(told.message.own(), told.from)
+    else if (told.kind === 'acknowledged') waiting.acknowledged?.()
     else {
       this.#waiting.delete(told.exchange)
       waiting.failed(told.code)
@@ -240,8 +238,8 @@ export class CoapClient {
 
   /** Whom a URI asks, where nothing is to be waited for. */
   #known(uri: string): Where | undefined {
-    const { to, options } = this.#parsed(uri)
-    return to !== undefined && this.#endpoint.isOpen ? { to, options } : undefined
+    const target = this.#parsed(uri)
+    return target.to !== undefined && this.#endpoint.isOpen ? target as Where : undefined
   }
 
   #parsed(uri: string): Target {

@@ -1,6 +1,6 @@
 /** The machine with a loop: a socket under it, and the two roles above it, either or both. */
 
-import type { DatagramNet, DatagramOptions, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
+import type { DatagramNet, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
 import type { Settings } from './settings.ts'
@@ -30,8 +30,6 @@ export interface Carrier {
   /** To be called before a request, unless it is open. */
   open(local?: Partial<Endpoint>): Promise<void>
   handle(input: CoapInput): void
-  /** Whether an exchange is not over. */
-  has(exchange: number): boolean
   close(): void
 }
 
@@ -43,7 +41,7 @@ export class CoapEndpoint implements Carrier {
   readonly machine: CoapMachine
   client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
-  readonly #net: DatagramNet
+  readonly net: DatagramNet
   readonly #timer: Timer
   #opening: Promise<void> | undefined
   #socket: DatagramSocket | undefined
@@ -52,7 +50,7 @@ export class CoapEndpoint implements Carrier {
 
   /** Without `Answers` it serves nothing. */
   constructor(net: DatagramNet, env: Env, settings: Settings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
-    this.#net = net
+    this.net = net
     this.env = env
     this.settings = settings
     this.machine = new CoapMachine(env.random, settings, answers)
@@ -66,7 +64,7 @@ export class CoapEndpoint implements Carrier {
   async open(local: Partial<Endpoint> = {}): Promise<void> {
     if (this.#closed) throw failure('EBADF', 'the endpoint is closed')
     this.#opening ??= (async () => {
-      const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
+      const opening = this.net.open(local, { receive: (data, from, info) => this.handle({ kind: 'received', data, from, multicast: info.multicast === true }) })
       const socket = await opening.catch((error: Error) => {
         this.#opening = undefined
         throw error
@@ -83,10 +81,6 @@ export class CoapEndpoint implements Carrier {
 
   get isOpen(): boolean {
     return this.#socket !== undefined
-  }
-
-  #receive(data: Uint8Array, from: Endpoint, multicast: boolean): void {
-    this.handle({ kind: 'received', data, from, multicast })
   }
 
   handle(input: CoapInput): void {
@@ -126,21 +120,12 @@ export class CoapEndpoint implements Carrier {
     }
   }
 
-  has(exchange: number): boolean {
-    return this.machine.has(exchange)
-  }
-
   get statistics(): CoapStatistics {
     return this.machine.statistics
   }
 
   get local(): Endpoint | undefined {
     return this.#socket?.local
-  }
-
-  /** @internal A further socket whose datagrams it hears; groups have them (`groups.ts`). */
-  also(local: Partial<Endpoint>, options: DatagramOptions): Promise<DatagramSocket> {
-    return this.#net.open(local, { receive: (data, from) => this.#receive(data, from, true) }, options)
   }
 
   /** @internal */

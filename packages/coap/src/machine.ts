@@ -210,11 +210,6 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     return this.#transmission.statistics
   }
 
-  /** Whether an exchange is not over. */
-  has(exchange: number): boolean {
-    return this.#exchanges.has(exchange)
-  }
-
   /** How much it keeps now: exchanges that are not over, messages remembered, peers. */
   get kept(): { readonly exchanges: number; readonly messages: number; readonly peers: number } {
     return { exchanges: this.#exchanges.size, messages: this.#memory.size, peers: this.#transmission.peers.size }

@@ -7,21 +7,22 @@ import type { Peer } from './peers.ts'
 export class Remembered {
   readonly peer: Peer
   readonly id: number
+  /** When it is forgotten. */
+  readonly expires: Instant
   /** What was sent for it, to be sent again when it comes again: an acknowledgment, with a response or without. */
-  reply: Uint8Array | undefined
+  reply: Uint8Array | undefined = undefined
 
-  constructor(peer: Peer, id: number) {
+  constructor(peer: Peer, id: number, expires: Instant) {
     this.peer = peer
     this.id = id
-    this.reply = undefined
+    this.expires = expires
   }
 }
 
 /** RFC 7252 §4.4: for EXCHANGE_LIFETIME no id is used twice, by whatever kind of message; so all are forgotten in the order in which they came. */
 export class Memory {
   readonly #all: Remembered[] = []
-  /** When each is forgotten; so many of them are already. */
-  readonly #expires: Instant[] = []
+  /** So many of them are forgotten already. */
   #forgotten = 0
 
   get size(): number {
@@ -30,14 +31,13 @@ export class Memory {
 
   /** When the oldest is forgotten. */
   get due(): Instant {
-    return this.size > 0 ? this.#expires[this.#forgotten]! : Infinity
+    return this.#all[this.#forgotten]?.expires ?? Infinity
   }
 
   add(peer: Peer, id: number, expires: Instant): Remembered {
-    const remembered = new Remembered(peer, id)
+    const remembered = new Remembered(peer, id, expires)
     peer.received.set(id, remembered)
     this.#all.push(remembered)
-    this.#expires.push(expires)
     return remembered
   }
 
@@ -53,7 +53,6 @@ export class Memory {
     if (received.get(oldest.id) === oldest) received.delete(oldest.id)
     if (++this.#forgotten * 2 < this.#all.length) return
     this.#all.splice(0, this.#forgotten)
-    this.#expires.splice(0, this.#forgotten)
     this.#forgotten = 0
   }
 }

@@ -72,33 +72,30 @@ export class Peers {
   /** The peer at `endpoint`; undefined when there is no room for one more. Its ids begin at random. */
   at({ address, port }: Endpoint, random: Random, now: Instant): Peer | undefined {
     // Seams, and URIs that were read, have one text for an address.
-    const known = this.#hosts.get(address)?.get(port)
-    if (known !== undefined && now - known.used < MOMENT) return known
-    if (known !== undefined) this.#all.delete(known)
-    else if (this.#all.size >= this.#limit && !this.#makeRoom()) return undefined
-    const peer = known ?? this.#add(new Peer({ address, port }, random.uint32() & 0xffff))
+    let peer = this.#hosts.get(address)?.get(port)
+    if (peer !== undefined && now - peer.used < MOMENT) return peer
+    if (peer === undefined) {
+      if (this.#all.size >= this.#limit) this.#makeRoom()
+      if (this.#all.size >= this.#limit) return undefined
+      peer = new Peer({ address, port }, random.uint32() & 0xffff)
+      this.#hosts.set(address, (this.#hosts.get(address) ?? new Map<number, Peer>()).set(port, peer))
+    }
     peer.used = now
+    this.#all.delete(peer)
     this.#all.add(peer)
     return peer
   }
 
-  #add(peer: Peer): Peer {
-    const { address, port } = peer.endpoint
-    const host = this.#hosts.get(address) ?? new Map<number, Peer>()
-    this.#hosts.set(address, host.set(port, peer))
-    return peer
-  }
-
-  /** Forgets the peer that was idle for the longest; false when none is. */
-  #makeRoom(): boolean {
+  /** Forgets the peer that was idle for the longest. */
+  #makeRoom(): void {
     for (const peer of this.#all) {
       if (peer.busy) continue
       const { address, port } = peer.endpoint
       const host = this.#hosts.get(address)!
       host.delete(port)
       if (host.size === 0) this.#hosts.delete(address)
-      return this.#all.delete(peer)
+      this.#all.delete(peer)
+      return
     }
-    return false
   }
 }

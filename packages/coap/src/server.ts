@@ -4,7 +4,7 @@ import type { DatagramNet, Endpoint, Env } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { Answers } from './answers.ts'
 import { blockValue, readBlock, type Block } from './blocks.ts'
-import { toBytes, wholeOf } from './body.ts'
+import { wholeOf } from './body.ts'
 import * as CODE from './codes.ts'
 import { unacceptable } from './definitions.ts'
 import { Echoes } from './echo.ts'
@@ -19,7 +19,7 @@ import { CoapError, CoapRequest, type Answer, type CoapReply, type Handler } fro
 import { Resource, Router, type ResourceOptions } from './router.ts'
 import { defaults, timesOf, type Settings } from './settings.ts'
 import { Assembly, Feed, keyOf, Outflow, Transfers } from './transfers.ts'
-import { type Draft, type Message, type Option } from './wire.ts'
+import { toBytes, type Draft, type Message, type Option } from './wire.ts'
 
 /** Defaults are those of `coapOptions`. */
 export interface CoapServerOptions extends Partial<Settings> {

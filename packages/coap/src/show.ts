@@ -1,7 +1,6 @@
 /** Messages for people. */
 
 import * as CODE from './codes.ts'
-import { definitions } from './definitions.ts'
 import * as OPTION from './numbers.ts'
 import * as TYPE from './types.ts'
 import { codeText, Message } from './wire.ts'
@@ -27,7 +26,7 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toSt
 function valueOf(message: Message): string {
   const { number } = message
   if (TEXTS.has(number)) return JSON.stringify(message.valueText())
-  if (OPAQUE.has(number) || definitions[number] === undefined || message.length > 4) return hex(message.value())
+  if (OPAQUE.has(number) || nameOf(OPTION, number) === undefined || message.length > 4) return hex(message.value())
   const value = message.valueUint()
   return number === OPTION.BLOCK1 || number === OPTION.BLOCK2 ? `${value >>> 4}/${(value >> 3) & 1}/${16 << (value & 7)}` : String(value)
 }

@@ -72,9 +72,9 @@ export class Transmission {
   /** Sends it in its turn, when fewer than NSTART are outstanding. */
   queue(outgoing: Outgoing, now: Instant): void {
     const { peer } = outgoing
-    if (peer.waiting.length >= this.settings.maxWaiting && (peer.waiting.length > 0 || peer.outstanding >= this.settings.nstart)) return this.#lost(outgoing, 'ENOBUFS', now)
     peer.waiting.push(outgoing)
     this.next(peer, now)
+    if (peer.waiting.length > this.settings.maxWaiting) this.#lost(outgoing, 'ENOBUFS', now)
   }
 
   /** Sends what waits, as far as it may go now. */

@@ -17,7 +17,7 @@ export const codeText = (code: number): string => `${code >> 5}.${String(code & 
 
 const decoder = /* @__PURE__ */ new TextDecoder()
 const encoder = /* @__PURE__ */ new TextEncoder()
-const NOTHING = /* @__PURE__ */ new Uint8Array(0)
+export const NOTHING = /* @__PURE__ */ new Uint8Array(0)
 
 /** A message, read in place. One may be shown one datagram after the other. */
 export class Message {
@@ -173,11 +173,7 @@ export class Message {
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
-    copy.tokenAt = this.tokenAt
-    copy.tokenLength = this.tokenLength
-    copy.payloadAt = this.payloadAt
-    copy.#next = copy.#optionsAt = this.#optionsAt
-    copy.#end = this.#end
+    copy.readFrom(this.tokenAt, this.tokenLength)
     return copy
   }
 }
@@ -199,6 +195,18 @@ export function textOf(u8: Uint8Array, at = 0, end = u8.length): string {
   return text
 }
 
+/** Text in UTF-8. */
+export function toBytes(given: Uint8Array | string): Uint8Array {
+  if (typeof given !== 'string') return given
+  // What is short is ASCII more often than not, and then needs no encoder.
+  if (given.length > 32) return encoder.encode(given)
+  const bytes = new Uint8Array(given.length)
+  for (let i = 0; i < given.length; i++) {
+    if ((bytes[i] = given.charCodeAt(i)) > 0x7f) return encoder.encode(given)
+  }
+  return bytes
+}
+
 /** What an option may be given as: bytes, text in UTF-8, or a number in as few bytes as it needs. */
 export type OptionValue = Uint8Array | string | number
 
@@ -214,7 +222,7 @@ export interface Draft {
 }
 
 /** Bytes of an unsigned number (RFC 7252 §3.2). */
-export const uintLength = (value: number): number => (value === 0 ? 0 : value < 0x100 ? 1 : value < 0x1_0000 ? 2 : value < 0x100_0000 ? 3 : 4)
+export const uintLength = (value: number): number => (39 - Math.clz32(value)) >> 3
 
 /** A number below 2³², as a token or a tag. */
 export function fourBytes(number: number): Uint8Array {

@@ -2,23 +2,16 @@
 
 /** Dotted decimal as a signed 32-bit number. Exactly four numbers, and none with a leading zero, which some read as octal. */
 export function parseIpv4(text: string): number | undefined {
+  const parts = text.split('.')
+  if (parts.length !== 4) return undefined
   let word = 0
-  let dots = 0
-  // −1 before its first digit.
-  let byte = -1
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 0x2e && byte >= 0 && dots < 3) {
-      word = (word << 8) | byte
-      dots++
-      byte = -1
-      continue
-    }
-    if (code < 0x30 || code > 0x39 || byte === 0) return undefined
-    byte = Math.max(byte, 0) * 10 + code - 0x30
+  for (const part of parts) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return undefined
+    const byte = Number(part)
     if (byte > 255) return undefined
+    word = (word << 8) | byte
   }
-  return dots === 3 && byte >= 0 ? (word << 8) | byte : undefined
+  return word
 }
 
 /** The four words of an IPv6 address without its zone. */

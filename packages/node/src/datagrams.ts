@@ -23,7 +23,7 @@ class NodeDatagramSocket implements DatagramSocket {
   readonly #sink: DatagramSink
   readonly #iface: string | undefined
   /** Of each remote port who sent from it last, as Node writes its address: one object for all datagrams of a peer. */
-  readonly #endpoints = new Map<number, { readonly text: string; readonly endpoint: Endpoint }>()
+  readonly #heard = new Map<number, { readonly text: string; readonly endpoint: Endpoint; readonly family: 4 | 6 }>()
   #local: Endpoint | undefined
   /** Bytes that Node has and the kernel has not. Counted here: Deno's sockets do not tell. */
   #waiting = 0
@@ -49,17 +49,19 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   #endpoint({ address, port }: RemoteInfo): Endpoint {
-    const known = this.#endpoints.get(port)
-    if (known !== undefined && known.text === address) return known.endpoint
-    if (this.#endpoints.size >= ENDPOINTS) this.#endpoints.clear()
+    const known = this.#heard.get(port)
+    if (known?.text === address) return known.endpoint
+    if (this.#heard.size >= ENDPOINTS) this.#heard.clear()
     const endpoint = { address: plain(address), port }
-    this.#endpoints.set(port, { text: address, endpoint })
+    this.#heard.set(port, { text: address, endpoint, family: familyOf(endpoint.address) })
     return endpoint
   }
 
   send(data: Uint8Array, to: Endpoint): boolean {
     if (this.#local === undefined) throw failure('EBADF', 'the socket is closed')
-    const family = familyOf(to.address)
+    const known = this.#heard.get(to.port)
+    // Who was heard has an address.
+    const family = known?.endpoint.address === to.address ? known.family : familyOf(to.address)
     checkPort(to.port, 1)
     if (data.length > MAX_PAYLOAD) throw failure('EMSGSIZE', `${data.length} bytes are more than a datagram carries (${MAX_PAYLOAD})`)
     if (family === 6 && this.#family === 4) throw failure('EINVAL', `${to.address} is an IPv6 address, and the socket is bound to an IPv4 one`)

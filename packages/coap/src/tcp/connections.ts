@@ -78,11 +78,6 @@ export abstract class Connections implements Carrier {
     return this.#links.size
   }
 
-  has(exchange: number): boolean {
-    for (const { connection } of this.#links.values()) if (connection.has(exchange)) return true
-    return false
-  }
-
   handle(input: CoapInput): void {
     switch (input.kind) {
       case 'request': case 'ping': return this.give(this.#links.get(keyOf(input.to)) ?? this.begin(input.to, (link) => this.connect(link)), input)
