@@ -35,9 +35,9 @@ export class Answers {
   /** A request has come. */
   asked(remembered: Remembered, message: Message, multicast: boolean, now: Instant): void {
     const { jobs, out, settings } = this.#transmission
-    const request = new Received(remembered, message, multicast)
+    const request = new Received(remembered, message.own(), multicast)
     if (request.confirmable) jobs.schedule(request, now + settings.ackDelay)
-    out.push({ kind: 'request', request, message })
+    out.push({ kind: 'request', request, message: request.message })
   }
 
   /** It was not answered in time for its acknowledgment; or its leisure is over. */

@@ -226,7 +226,7 @@ export class CoapClient {
     if (!('exchange' in told)) return
     const waiting = this.#waiting.get(told.exchange)
     if (waiting === undefined) return
-    if (told.kind === 'response') waiting.response(told.message.own(), told.from)
+    if (told.kind === 'response') waiting.response(told.message, told.from)
     else if (told.kind === 'acknowledged') waiting.acknowledged?.()
     else {
       this.#waiting.delete(told.exchange)

@@ -1,6 +1,6 @@
 /** The machine with a loop: a socket under it, and the two roles above it, either or both. */
 
-import type { DatagramNet, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
+import type { DatagramNet, DatagramSocket, Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
 import type { Settings } from './settings.ts'
@@ -46,6 +46,7 @@ export class CoapEndpoint implements Carrier {
   #opening: Promise<void> | undefined
   #socket: DatagramSocket | undefined
   #draining = false
+  #now: Instant = 0
   #closed = false
 
   /** Without `Answers` it serves nothing. */
@@ -55,6 +56,7 @@ export class CoapEndpoint implements Carrier {
     this.settings = settings
     this.machine = new CoapMachine(env.random, settings, answers)
     this.#timer = env.clock.timer((now) => {
+      this.#now = now
       this.machine.tick(now)
       this.#drain()
     })
@@ -84,7 +86,9 @@ export class CoapEndpoint implements Carrier {
   }
 
   handle(input: CoapInput): void {
-    this.machine.handle(input, this.env.clock.now())
+    // What comes of a datagram comes at once.
+    if (!this.#draining) this.#now = this.env.clock.now()
+    this.machine.handle(input, this.#now)
     this.#drain()
   }
 
@@ -110,7 +114,7 @@ export class CoapEndpoint implements Carrier {
           this.#socket?.send(out.data, out.to)
         } catch (error) {
           // It is too large, or the address none of this socket's.
-          this.machine.handle({ kind: 'unsent', to: out.to, code: (error as { code: string }).code }, this.env.clock.now())
+          this.machine.handle({ kind: 'unsent', to: out.to, code: (error as { code: string }).code }, this.#now)
         }
         return
       }

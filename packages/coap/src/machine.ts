@@ -44,7 +44,7 @@ export type CoapInput =
 /** What an endpoint wants done. */
 export type CoapOutput =
   | { readonly kind: 'send'; readonly data: Uint8Array; readonly to: Endpoint }
-  /** `message` is borrowed until the next datagram is handled. */
+  /** `message` has bytes of its own. */
   | { readonly kind: 'request'; readonly request: Asked; readonly message: Message }
   | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
   /** The peer has the request, and has not answered it yet. */
@@ -114,19 +114,23 @@ export class Exchange extends Job {
 export class Received extends Job implements Asked {
   readonly kind = 'received'
   readonly remembered: Remembered
-  readonly token: Uint8Array
+  readonly message: Message
   readonly confirmable: boolean
   readonly multicast: boolean
   answered = false
   /** Of a request to a group, the answer that is still to be sent. */
   answer: Uint8Array | undefined
 
-  constructor(remembered: Remembered, { type, token }: Message, multicast: boolean) {
+  constructor(remembered: Remembered, message: Message, multicast: boolean) {
     super()
     this.remembered = remembered
-    this.token = new Uint8Array(token)
-    this.confirmable = type === TYPE.CON
+    this.message = message
+    this.confirmable = message.type === TYPE.CON
     this.multicast = multicast
+  }
+
+  get token(): Uint8Array {
+    return this.message.token
   }
 
   get from(): Endpoint {
@@ -363,7 +367,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       if (exchange.keep) this.#transmission.jobs.cancel(exchange)
       else this.#end(exchange, now)
     }
-    this.#transmission.out.push({ kind: 'response', exchange: exchange.number, message, from: endpoint })
+    this.#transmission.out.push({ kind: 'response', exchange: exchange.number, message: message.own(), from: endpoint })
   }
 
   #remember({ id }: Message, peer: Peer, now: Instant): Remembered {

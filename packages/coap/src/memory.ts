@@ -24,20 +24,17 @@ export class Memory {
   readonly #all: Remembered[] = []
   /** So many of them are forgotten already. */
   #forgotten = 0
+  /** When the oldest is forgotten. */
+  due: Instant = Infinity
 
   get size(): number {
     return this.#all.length - this.#forgotten
   }
 
-  /** When the oldest is forgotten. */
-  get due(): Instant {
-    return this.#all[this.#forgotten]?.expires ?? Infinity
-  }
-
   add(peer: Peer, id: number, expires: Instant): Remembered {
     const remembered = new Remembered(peer, id, expires)
     peer.received.set(id, remembered)
-    this.#all.push(remembered)
+    if (this.#all.push(remembered) === 1) this.due = expires
     return remembered
   }
 
@@ -51,7 +48,8 @@ export class Memory {
     const oldest = this.#all[this.#forgotten]!
     const { received } = oldest.peer
     if (received.get(oldest.id) === oldest) received.delete(oldest.id)
-    if (++this.#forgotten * 2 < this.#all.length) return
+    this.due = this.#all[++this.#forgotten]?.expires ?? Infinity
+    if (this.#forgotten * 2 < this.#all.length) return
     this.#all.splice(0, this.#forgotten)
     this.#forgotten = 0
   }

@@ -49,7 +49,7 @@ export class CoapRequest {
   }
 
   get text(): string {
-    return this.#payload === undefined ? textOf(this.message.u8, this.message.payloadAt) : textOf(this.#payload)
+    return textOf(this.payload)
   }
 
   /** The body piece by piece, as it comes, where the resource takes a `stream`: whoever sends waits for whoever reads. */

@@ -42,7 +42,7 @@ export class CoapResponse {
   }
 
   get text(): string {
-    return this.#payload === undefined ? textOf(this.message.u8, this.message.payloadAt) : textOf(this.#payload)
+    return textOf(this.payload)
   }
 
   /** Of a body in JSON. Throws SyntaxError when it is none. */

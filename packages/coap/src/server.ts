@@ -140,7 +140,7 @@ export class CoapServer {
   // ---- requests ----
 
   #told(told: Told): void {
-    if (told.kind === 'request') this.#serve(told.request, told.message.own())
+    if (told.kind === 'request') this.#serve(told.request, told.message)
     else if (told.kind === 'notified') this.#notifier.notified(told.observer, told.code)
   }
 

@@ -118,7 +118,7 @@ export class Message {
 
   /** The value at the cursor, as bytes; borrowed. */
   value(): Uint8Array {
-    return partOf(this.u8, this.at, this.at + this.length)
+    return this.u8.subarray(this.at, this.at + this.length)
   }
 
   /** The value at the cursor, as a number (RFC 7252 §3.2): of more than six bytes it makes no sense. */
@@ -158,18 +158,20 @@ export class Message {
 
   /** Borrowed. */
   get token(): Uint8Array {
-    return partOf(this.u8, this.tokenAt, this.tokenAt + this.tokenLength)
+    return this.u8.subarray(this.tokenAt, this.tokenAt + this.tokenLength)
   }
 
   /** Borrowed; of no bytes when there is none. */
   get payload(): Uint8Array {
-    return partOf(this.u8, this.payloadAt, this.u8.length)
+    return this.u8.subarray(this.payloadAt)
   }
 
   /** A copy with bytes of its own. */
   own(): Message {
     const copy = new Message()
-    copy.u8 = new Uint8Array(this.u8)
+    makeRoom(this.u8.length)
+    sheet.set(this.u8, written)
+    copy.u8 = taken(written + this.u8.length)
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
@@ -178,10 +180,26 @@ export class Message {
   }
 }
 
-/** Bytes in V8's heap: a view of them moves them out of it, which costs ten times what a copy does. */
-const IN_HEAP = 64
+/**
+ * Bytes for several messages: short arrays of their own lie in V8's heap, and a view of such a one moves it out of there, which costs ten times what a view
+ * does otherwise. Few, for one message that is kept keeps them all.
+ */
+const SHEET = 4096
+let sheet: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array(0)
+let written = 0
 
-const partOf = (u8: Uint8Array, at: number, end: number): Uint8Array => (u8.length > IN_HEAP ? u8.subarray(at, end) : u8.slice(at, end))
+function makeRoom(length: number): void {
+  if (written + length <= sheet.length) return
+  sheet = new Uint8Array(Math.max(length, SHEET))
+  written = 0
+}
+
+/** What was written on it, up to `end`. */
+function taken(end: number): Uint8Array {
+  const message = sheet.subarray(written, end)
+  written = end
+  return message
+}
 
 /** Text is ASCII more often than not, and then needs no decoder. */
 export function textOf(u8: Uint8Array, at = 0, end = u8.length): string {
@@ -346,19 +364,8 @@ export function roomFor({ options, payload }: Draft): number {
 }
 
 const writer = /* @__PURE__ */ new Writer()
-/** Bytes for several messages: a view of what is there costs less than an array for each. Few, for one that is kept keeps them all. */
-const SHEET = 4096
-let sheet: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array(0)
-let written = 0
-
 /** A datagram, in bytes of its own. */
 export function emit(type: number, id: number, token: Uint8Array, draft: Draft): Uint8Array {
-  const room = HEADER + token.length + roomFor(draft)
-  if (written + room > sheet.length) {
-    sheet = new Uint8Array(Math.max(room, SHEET))
-    written = 0
-  }
-  const at = written
-  written = writer.begin(sheet, type, draft.code, id, token, at).draft(draft)
-  return new Uint8Array(sheet.buffer, at, written - at)
+  makeRoom(HEADER + token.length + roomFor(draft))
+  return taken(writer.begin(sheet, type, draft.code, id, token, written).draft(draft))
 }
