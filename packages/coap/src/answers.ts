@@ -5,15 +5,11 @@
 
 import type { Instant } from '@favonius/contract'
 import { between } from '@favonius/inet'
-import { acknowledge, Received, type CoapInput } from './machine.ts'
-import type { Remembered } from './memory.ts'
-import type { Peer } from './peers.ts'
-import { Outgoing, type Transmission } from './transmission.ts'
+import type { AnswerInput } from './events.ts'
+import { Outgoing, Received, type Peer, type Remembered } from './peer.ts'
+import type { Transmission } from './transmission.ts'
 import * as TYPE from './types.ts'
 import { emit, type Message } from './wire.ts'
-
-/** What a server is told, and may do. */
-export type AnswerInput = Extract<CoapInput, { readonly kind: 'respond' | 'notify' | 'forget' }>
 
 export class Answers {
   readonly #transmission: Transmission
@@ -43,7 +39,7 @@ export class Answers {
   /** It was not answered in time for its acknowledgment; or its leisure is over. */
   late({ remembered, multicast, answer }: Received): void {
     if (multicast) this.#transmission.send(answer!, remembered.peer)
-    else acknowledge(this.#transmission, remembered)
+    else this.#transmission.acknowledge(remembered)
   }
 
   #respond({ request: asked, draft }: AnswerInput & { kind: 'respond' }, now: Instant): void {
@@ -55,7 +51,7 @@ export class Answers {
     const { remembered, token, confirmable, multicast } = request
     const { peer } = remembered
     if (draft === undefined) {
-      if (confirmable) acknowledge(transmission, remembered)
+      if (confirmable) transmission.acknowledge(remembered)
       return
     }
     if (confirmable && remembered.reply === undefined) {

@@ -2,8 +2,10 @@
 
 import type { DatagramNet, DatagramSocket, Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
+import type { CoapInput, CoapOutput } from './events.ts'
+import { CoapMachine } from './machine.ts'
 import type { Settings } from './settings.ts'
+import type { CoapStatistics } from './statistics.ts'
 
 /** What a role hears of. */
 export type Told = Exclude<CoapOutput, { readonly kind: 'send' }>

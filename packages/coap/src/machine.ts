@@ -7,150 +7,21 @@
  */
 
 import type { Endpoint, Env, Instant, Machine } from '@favonius/contract'
-import type { AnswerInput } from './answers.ts'
-import * as TYPE from './types.ts'
 import * as CODE from './codes.ts'
 import { unacceptable } from './definitions.ts'
-import { Job } from './jobs.ts'
-import { Memory, type Remembered } from './memory.ts'
-import type { Peer } from './peers.ts'
+import type { AnswerInput, CoapInput, CoapOutput } from './events.ts'
+import { Memory } from './memory.ts'
+import { Exchange, Outgoing, type Peer, type Received, type Remembered } from './peer.ts'
 import type { Settings } from './settings.ts'
-import { Outgoing, Transmission } from './transmission.ts'
-import { emit, fourBytes, HEADER, Message, type Draft } from './wire.ts'
-
-/** What happens to an endpoint. */
-export type CoapInput =
-  /** A datagram; `data` is borrowed until what came of it was polled. */
-  | { readonly kind: 'received'; readonly data: Uint8Array; readonly from: Endpoint; readonly multicast: boolean }
-  /**
-   * Asks. `exchange` is a number at random below 2³² that no other exchange of this endpoint has; it is the token too. With `keep` it stays open for
-   * further responses (RFC 7641), until `cancel`, and may be given again to ask again under the same token. To a group only with `window`: for so many
-   * milliseconds responses are taken, from anybody, and then `failed` follows with ETIMEDOUT.
-   */
-  | { readonly kind: 'request'; readonly exchange: number; readonly to: Endpoint; readonly draft: Draft; readonly confirmable: boolean; readonly keep?: boolean; readonly window?: number | undefined }
-  /** Asks whether the peer is there, by an empty message (RFC 7252 §4.3); `acknowledged` or `failed` follows. */
-  | { readonly kind: 'ping'; readonly exchange: number; readonly to: Endpoint }
-  /** What was to be sent cannot be, for a reason that has errno's name: what is under way to that peer fails with it. */
-  | { readonly kind: 'unsent'; readonly to: Endpoint; readonly code: string }
-  /** Nobody waits for it any more: nothing follows. */
-  | { readonly kind: 'cancel'; readonly exchange: number }
-  /** Answers a request; without a draft it is acknowledged alone (RFC 7967 §2). */
-  | { readonly kind: 'respond'; readonly request: Asked; readonly draft: Draft | undefined }
-  /** Sends a response that nobody asked for just now (RFC 7641 §4.2). Of a confirmable one, `notified` follows; one that is under way is overtaken. */
-  | { readonly kind: 'notify'; readonly observer: number; readonly to: Endpoint; readonly token: Uint8Array; readonly draft: Draft; readonly confirmable: boolean }
-  /** The observer is gone: nothing is sent to it any more. */
-  | { readonly kind: 'forget'; readonly observer: number }
-
-/** What an endpoint wants done. */
-export type CoapOutput =
-  | { readonly kind: 'send'; readonly data: Uint8Array; readonly to: Endpoint }
-  /** `message` has bytes of its own. */
-  | { readonly kind: 'request'; readonly request: Asked; readonly message: Message }
-  | { readonly kind: 'response'; readonly exchange: number; readonly message: Message; readonly from: Endpoint }
-  /** The peer has the request, and has not answered it yet. */
-  | { readonly kind: 'acknowledged'; readonly exchange: number }
-  /** ETIMEDOUT, ECONNRESET (it answered with a reset), EPROTO (with a critical option that we do not know), ENOBUFS, or what `unsent` said. The exchange is over. */
-  | { readonly kind: 'failed'; readonly exchange: number; readonly code: string }
-  /** Undefined when it arrived; otherwise as of `failed`. */
-  | { readonly kind: 'notified'; readonly observer: number; readonly code: string | undefined }
-
-/** A request to be answered, by whatever carries it. */
-export interface Asked {
-  readonly from: Endpoint
-  readonly token: Uint8Array
-  readonly confirmable: boolean
-  readonly multicast: boolean
-  /** It was: answers that follow are none. */
-  readonly answered: boolean
-}
-
-/** Why messages were dropped. */
-export type Drop =
-  /** RFC 7252 §3 and §4.1: it is no message, or one of another version. */
-  | 'malformed'
-  /** Its code cannot come in a message of its type, or not to a group (RFC 7252 §4.3, §8.1). */
-  | 'type'
-  /** It came before (RFC 7252 §4.5); it was answered as then. */
-  | 'duplicate'
-  /** A response to nothing that was asked, or from somebody else. */
-  | 'token'
-  /** An acknowledgment or a reset of nothing that was sent. */
-  | 'unexpected'
-  /** There are as many peers as may be, and something is outstanding with each. */
-  | 'peers'
-  /** A response with a critical option that we do not know (RFC 7252 §5.4.1). */
-  | 'option'
-  /** A response of ours that did not arrive, or for which there was no room among those that wait, or no message id. */
-  | 'unsent'
-
-/** What was counted. */
-export interface CoapStatistics {
-  sent: number
-  received: number
-  retransmitted: number
-  /** Messages forgotten before their time, so that duplicates of theirs would not be known. */
-  forgotten: number
-  readonly dropped: Record<Drop, number>
-}
-
-/** A request of ours that is not answered yet. */
-export class Exchange extends Job {
-  readonly kind = 'exchange'
-  readonly number: number
-  /** Undefined when it went to a group. */
-  readonly peer: Peer | undefined
-  readonly keep: boolean
-  outgoing: Outgoing | undefined
-
-  constructor(number: number, peer: Peer | undefined, keep: boolean) {
-    super()
-    this.number = number
-    this.peer = peer
-    this.keep = keep
-  }
-}
-
-/** A request that came, to be answered. */
-export class Received extends Job implements Asked {
-  readonly kind = 'received'
-  readonly remembered: Remembered
-  readonly message: Message
-  readonly confirmable: boolean
-  readonly multicast: boolean
-  answered = false
-  /** Of a request to a group, the answer that is still to be sent. */
-  answer: Uint8Array | undefined
-
-  constructor(remembered: Remembered, message: Message, multicast: boolean) {
-    super()
-    this.remembered = remembered
-    this.message = message
-    this.confirmable = message.type === TYPE.CON
-    this.multicast = multicast
-  }
-
-  get token(): Uint8Array {
-    return this.message.token
-  }
-
-  get from(): Endpoint {
-    return this.remembered.peer.endpoint
-  }
-}
+import type { CoapStatistics } from './statistics.ts'
+import { Transmission } from './transmission.ts'
+import * as TYPE from './types.ts'
+import { emit, emptyMessage, fourBytes, HEADER, Message } from './wire.ts'
 
 /** RFC 7252 §5.3.1: 32 bits at random, where nothing else protects. */
 const TOKEN = 4
 
-const empty = (type: number, id: number): Uint8Array => Uint8Array.of(0x40 | (type << 4), 0, id >>> 8, id)
-
 const isResponse = (code: number): boolean => code >= 0x40 && code < 0xc0
-
-/** Acknowledges, once. */
-export function acknowledge(transmission: Transmission, remembered: Remembered): void {
-  if (remembered.reply !== undefined) return
-  remembered.reply = empty(TYPE.ACK, remembered.id)
-  transmission.send(remembered.reply, remembered.peer)
-}
 
 /** What a server adds to a machine: `Answers`. */
 export interface ServerHalf {
@@ -177,7 +48,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     switch (input.kind) {
       case 'received': return this.#receive(input.data, input.from, input.multicast, now)
       case 'request': return this.#request(input, now)
-      case 'ping': return this.#ask(input.exchange, input.to, empty(TYPE.CON, 0), true, false, undefined, now)
+      case 'ping': return this.#ask(input.exchange, input.to, emptyMessage(TYPE.CON, 0), true, false, undefined, now)
       case 'cancel': return this.#end(this.#exchanges.get(input.exchange), now)
       case 'unsent': {
         const peer = this.#transmission.peer(input.to, now)
@@ -301,7 +172,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   }
 
   #reject(id: number, peer: Peer | undefined): void {
-    if (peer !== undefined) this.#transmission.send(empty(TYPE.RST, id), peer)
+    if (peer !== undefined) this.#transmission.send(emptyMessage(TYPE.RST, id), peer)
   }
 
   /** RFC 7252 §4.5: what comes again is answered as before. */
@@ -350,7 +221,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       return
     }
     const remembered = this.#remember(message, peer, now)
-    if (message.type === TYPE.CON) acknowledge(this.#transmission, remembered)
+    if (message.type === TYPE.CON) this.#transmission.acknowledge(remembered)
     this.#answered(exchange, message, peer, now)
   }
 

@@ -1,23 +1,7 @@
 /** What was received, so that it is known when it comes again: RFC 7252 §4.5. */
 
 import type { Instant } from '@favonius/contract'
-import type { Peer } from './peers.ts'
-
-/** A message that came. Thousands of them are kept, and so it holds no more than it must. */
-export class Remembered {
-  readonly peer: Peer
-  readonly id: number
-  /** When it is forgotten. */
-  readonly expires: Instant
-  /** What was sent for it, to be sent again when it comes again: an acknowledgment, with a response or without. */
-  reply: Uint8Array | undefined = undefined
-
-  constructor(peer: Peer, id: number, expires: Instant) {
-    this.peer = peer
-    this.id = id
-    this.expires = expires
-  }
-}
+import { Remembered, type Peer } from './peer.ts'
 
 /** RFC 7252 §4.4: for EXCHANGE_LIFETIME no id is used twice, by whatever kind of message; so all are forgotten in the order in which they came. */
 export class Memory {

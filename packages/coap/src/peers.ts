@@ -1,55 +1,7 @@
-/** Who is spoken to: ids of messages, what is outstanding, and what was received. RFC 7252 §4.4 to §4.7. */
+/** Everybody who is spoken to. Bounded: those with whom nothing is outstanding make room. */
 
 import type { Endpoint, Instant, Random } from '@favonius/contract'
-import { Job } from './jobs.ts'
-import type { Remembered } from './memory.ts'
-import type { Outgoing } from './transmission.ts'
-
-/** Ids are watched over in pieces of so many. */
-const PIECE = 4096
-
-export class Peer extends Job {
-  readonly kind = 'peer'
-  readonly endpoint: Endpoint
-  /** Interactions that count for NSTART (RFC 7252 §4.7). */
-  outstanding = 0
-  /** Messages that wait until fewer are outstanding. */
-  readonly waiting: Outgoing[] = []
-  /** By id: what an ACK or a reset may still come for. */
-  readonly outgoing = new Map<number, Outgoing>()
-  /** By id: what was received, so that it is known when it comes again. */
-  readonly received = new Map<number, Remembered>()
-  /** Something was sent to it, or came from it. */
-  used: Instant = 0
-  /** Exchanges that are open with it. */
-  open = 0
-  #id: number
-  /** When each piece of the ids was last used. */
-  readonly #pieces: Instant[] = []
-
-  constructor(endpoint: Endpoint, firstId: number) {
-    super()
-    this.endpoint = endpoint
-    this.#id = firstId
-  }
-
-  get busy(): boolean {
-    return this.open > 0 || this.outstanding > 0 || this.waiting.length > 0
-  }
-
-  /** When the next id may be used: none is, twice within `lifetime` (RFC 7252 §4.4). */
-  idAt(now: Instant, lifetime: number): Instant {
-    if (this.#id % PIECE > 0) return now
-    return Math.max(now, (this.#pieces[this.#id / PIECE] ?? -Infinity) + lifetime)
-  }
-
-  takeId(now: Instant): number {
-    const id = this.#id
-    this.#pieces[Math.floor(id / PIECE)] = now
-    this.#id = (id + 1) & 0xffff
-    return id
-  }
-}
+import { Peer } from './peer.ts'
 
 /** Milliseconds within which a peer need not be told to be the one that was used last. */
 const MOMENT = 1000

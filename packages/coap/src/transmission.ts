@@ -5,45 +5,20 @@
 
 import type { Endpoint, Env, Instant } from '@favonius/contract'
 import { between } from '@favonius/inet'
-import { Job, Jobs } from './jobs.ts'
-import type { CoapOutput, CoapStatistics, Exchange, Received } from './machine.ts'
-import { Peers, type Peer } from './peers.ts'
+import { Jobs } from './jobs.ts'
+import type { CoapOutput } from './events.ts'
+import type { Exchange, Outgoing, Peer, Received, Remembered } from './peer.ts'
+import { Peers } from './peers.ts'
 import { timesOf, type Settings, type Times } from './settings.ts'
-
-/** A message on its way: until it is acknowledged, or a reset may come for it no longer. */
-export class Outgoing extends Job {
-  readonly kind = 'outgoing'
-  readonly peer: Peer
-  readonly confirmable: boolean
-  data: Uint8Array
-  id = -1
-  /** How often it was sent again, and milliseconds until it is the next time. */
-  attempts = 0
-  timeout = 0
-  /** It counts for NSTART. */
-  counts = false
-  /** What it is of: a request of ours, a notification, or neither. */
-  exchange: Exchange | undefined
-  observer: number | undefined
-  /** What has overtaken it, and takes its place when it is to be sent again. */
-  next: Uint8Array | undefined
-
-  constructor(peer: Peer, confirmable: boolean, data: Uint8Array) {
-    super()
-    this.peer = peer
-    this.confirmable = confirmable
-    this.data = data
-  }
-}
+import { statistics } from './statistics.ts'
+import * as TYPE from './types.ts'
+import { emptyMessage } from './wire.ts'
 
 export class Transmission {
   readonly settings: Settings
   readonly times: Times
   readonly random: Env['random']
-  readonly statistics: CoapStatistics = {
-    sent: 0, received: 0, retransmitted: 0, forgotten: 0,
-    dropped: { malformed: 0, type: 0, duplicate: 0, token: 0, unexpected: 0, peers: 0, option: 0, unsent: 0 },
-  }
+  readonly statistics = statistics()
   readonly jobs = new Jobs<Outgoing | Exchange | Received | Peer>()
   readonly peers: Peers
   readonly out: CoapOutput[] = []
@@ -67,6 +42,13 @@ export class Transmission {
   send(data: Uint8Array, { endpoint }: Peer): void {
     this.statistics.sent++
     this.out.push({ kind: 'send', data, to: endpoint })
+  }
+
+  /** Acknowledges, once. */
+  acknowledge(remembered: Remembered): void {
+    if (remembered.reply !== undefined) return
+    remembered.reply = emptyMessage(TYPE.ACK, remembered.id)
+    this.send(remembered.reply, remembered.peer)
   }
 
   /** Sends it in its turn, when fewer than NSTART are outstanding. */

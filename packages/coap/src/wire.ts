@@ -364,6 +364,9 @@ export function roomFor({ options, payload }: Draft): number {
 }
 
 const writer = /* @__PURE__ */ new Writer()
+/** An empty message (RFC 7252 §4.1). */
+export const emptyMessage = (type: number, id: number): Uint8Array => Uint8Array.of(0x40 | (type << 4), 0, id >>> 8, id)
+
 /** A datagram, in bytes of its own. */
 export function emit(type: number, id: number, token: Uint8Array, draft: Draft): Uint8Array {
   makeRoom(HEADER + token.length + roomFor(draft))

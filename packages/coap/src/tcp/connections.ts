@@ -2,8 +2,9 @@
 
 import type { Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import type { Carrier, Told } from '../endpoint.ts'
-import type { CoapInput, CoapStatistics } from '../machine.ts'
+import type { CoapInput } from '../events.ts'
 import { defaults, type Settings } from '../settings.ts'
+import { statistics } from '../statistics.ts'
 import type { Framing } from './framing.ts'
 import { Connection, type ConnectionInput } from './machine.ts'
 
@@ -48,10 +49,7 @@ export abstract class Connections implements Carrier {
   abstract readonly scheme: string
   readonly env: Env
   readonly settings: Settings
-  readonly statistics: CoapStatistics = {
-    sent: 0, received: 0, retransmitted: 0, forgotten: 0,
-    dropped: { malformed: 0, type: 0, duplicate: 0, token: 0, unexpected: 0, peers: 0, option: 0, unsent: 0 },
-  }
+  readonly statistics = statistics()
   client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
   readonly #framing: Framing

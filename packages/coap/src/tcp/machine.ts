@@ -2,9 +2,10 @@
 
 import type { Endpoint, Instant, Machine } from '@favonius/contract'
 import { unacceptable } from '../definitions.ts'
+import type { Asked, CoapInput, CoapOutput } from '../events.ts'
 import { Job, Jobs } from '../jobs.ts'
-import type { Asked, CoapInput, CoapOutput, CoapStatistics } from '../machine.ts'
 import type { Settings } from '../settings.ts'
+import type { CoapStatistics } from '../statistics.ts'
 import { fourBytes, Message, type Draft } from '../wire.ts'
 import type { FrameReader, Framing } from './framing.ts'
 import { BASE_SIZE, BLOCK_WISE_TRANSFER, MAX_MESSAGE_SIZE, SIGNAL } from './wire.ts'
