@@ -37,7 +37,8 @@ export class Assembly {
   take({ offset }: Block, bytes: Uint8Array): boolean {
     if (offset < this.length && offset + bytes.length === this.length) return true
     if (offset !== this.length) return false
-    this.#pieces.push(bytes)
+    // A copy: a small one would keep what else came with it.
+    this.#pieces.push(bytes.slice())
     this.length += bytes.length
     return true
   }

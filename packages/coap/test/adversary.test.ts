@@ -9,6 +9,7 @@ import { formatLinks, matchesFilter, parseLinks, type Link } from '../src/links.
 import * as OPTION from '../src/numbers.ts'
 import { parseUri } from '../src/uri.ts'
 import { blockValue, readBlock } from '../src/blocks.ts'
+import { Assembly } from '../src/transfers.ts'
 import * as TYPE from '../src/types.ts'
 import { emit, Message, type Option } from '../src/wire.ts'
 import { at, between, machineOf, SERVER, type Ends } from './net.ts'
@@ -145,6 +146,17 @@ test('a stranger: floods of requests, observers, blocks and resets leave no more
   assert.equal(machineOf(server).kept.messages, 0)
   assert.equal([server.kept.observers, server.kept.transfers], [0, 0])
 }))
+
+test('a body in small blocks keeps its own bytes, not the sheets that its messages came on', () => {
+  const assembly = new Assembly()
+  const sheet = new Uint8Array(4096)
+  for (let offset = 0; offset < 64; offset += 16) {
+    const piece = sheet.subarray(offset * 8, offset * 8 + 16).fill(offset)
+    assert.ok(assembly.take({ offset, size: 16, more: true }, piece))
+  }
+  sheet.fill(0xff)
+  assert.equal([...assembly.whole()], Array.from({ length: 64 }, (_, i) => i & ~15))
+})
 
 test('resets are never answered, and never for nothing', () => between({}, async ({ net, env, server, client }) => {
   server.resource('/never', { get: () => new Promise(() => {}) })
