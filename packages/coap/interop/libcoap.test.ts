@@ -217,6 +217,34 @@ if (there) {
     assert.is(await ask('-m', 'fetch', '-e', 'ab', `${at}/select`), 'ab'.repeat(1000))
   }))
 
+  test('our client observes by FETCH', () => withServer([], async (at, client) => {
+    for (const [payload, form] of [['ticks', /^\d+$/], ['', /[A-Z][a-z]{2} \d\d/]] as const) {
+      const heard: number[] = []
+      for await (const { observe, text } of client.observe(`${at}/time`, { method: 'FETCH', payload })) {
+        assert.match(text, form)
+        if (heard.push(observe!) === 3) break
+      }
+      assert.equal(heard, [...heard].sort((a, b) => a - b))
+    }
+  }))
+
+  test("libcoap's client observes by FETCH: two of them, each its own part, of more than a block", () => withClient(async (at, server) => {
+    let state = 0
+    const observed = server.resource('/parts', { observable: true, fetch: ({ text }) => `<${text}${state}>`.padEnd(3000, '.') })
+    const watching = ['a', 'b'].map((part) => ask('-m', 'fetch', '-e', part, '-s', '3', `${at}/parts`))
+    for (state = 1; state < 5; state++) {
+      await sleep(system, 600)
+      observed.changed()
+    }
+    const told = (await Promise.all(watching)).map((text) => [...text.matchAll(/<(\w)(\d)>/g)].map(([, part, number]) => `${part}${number}`))
+    for (const [i, part] of ['a', 'b'].entries()) {
+      assert.ok(told[i]!.length >= 4, told[i]!.join())
+      assert.ok(told[i]!.every((one) => one[0] === part), told[i]!.join())
+    }
+    await sleep(system, 500)
+    assert.is(server.kept.observers, 0)
+  }))
+
   test("libcoap's client is asked for an Echo, and returns it", () => withClient(async (at, server) => {
     server.resource('/lock', { fresh: 60, put: ({ message }) => ({ code: CODE.CHANGED, payload: `open ${message.bytes(OPTION.ECHO)!.length}` }) })
     assert.is(await ask('-m', 'put', '-e', 'x', `${at}/lock`), 'open 12')

@@ -32,6 +32,12 @@ export interface CoapCall {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What an observation may say beyond its URI. */
+export interface ObserveCall extends CoapCall {
+  /** GET unless given. With FETCH the body says what is observed (RFC 8132 §2.4): it is said with each registration, so it is one of a block at most. */
+  readonly method?: 'GET' | 'FETCH' | undefined
+}
+
 /** A method by its name, or its number. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'FETCH' | 'PATCH' | 'IPATCH' | number
 
@@ -66,7 +72,7 @@ const OF_BODY: ReadonlySet<number> = /* @__PURE__ */ new Set([OPTION.BLOCK1, OPT
 
 export class Ask {
   readonly #client: Asker
-  readonly #to: Endpoint
+  readonly to: Endpoint
   readonly #code: number
   readonly #options: readonly Option[]
   readonly #call: CoapCall
@@ -74,7 +80,7 @@ export class Ask {
 
   constructor(client: Asker, to: Endpoint, code: number, options: readonly Option[], call: CoapCall, settings: Settings) {
     this.#client = client
-    this.#to = to
+    this.to = to
     this.#code = code
     this.#options = options
     this.#call = call
@@ -92,7 +98,15 @@ export class Ask {
 
   /** One message there, and one back. */
   #once(options: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
-    return this.#client.exchange(this.#to, { code: this.#code, options, payload }, this.#call)
+    return this.#client.exchange(this.to, { code: this.#code, options, payload }, this.#call)
+  }
+
+  /** A registration, or its end. Throws EMSGSIZE: it is said again and again under one token, so that in blocks one would be mixed with the other. */
+  observing(observe: number): Draft {
+    const payload = wholeOf(this.#call.payload)
+    const { blockSize } = this.#settings
+    if (payload === undefined || payload.length > blockSize) throw failure('EMSGSIZE', `to observe, ${blockSize} bytes at most, in one piece`)
+    return { code: this.#code, options: [...this.#options, [OPTION.OBSERVE, observe]], payload }
   }
 
   /** Sends the body block by block (RFC 7959 §2.5). */
@@ -162,7 +176,7 @@ export class Ask {
     let block = readBlock(first.message, OPTION.BLOCK2) as Block
     let offset = first.payload.length
     let { size } = block
-    const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.#to.address} port ${this.#to.port}: ${why}`)
+    const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.to.address} port ${this.to.port}: ${why}`)
     if (offset !== size) throw bad(`block 0: ${offset} bytes`)
     while (block.more) {
       const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)

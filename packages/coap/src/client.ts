@@ -2,7 +2,7 @@
 
 import type { DatagramNet, Endpoint, Env, NameResolver } from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import { Ask, codeOf, optionsOf, type CoapCall, type Method } from './ask.ts'
+import { Ask, codeOf, optionsOf, type CoapCall, type Method, type ObserveCall } from './ask.ts'
 import type { Payload } from './body.ts'
 import * as CODE from './codes.ts'
 import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
@@ -14,7 +14,7 @@ import type { CoapStatistics } from './statistics.ts'
 import { parseUri, type Target } from './uri.ts'
 import { Message, type Draft, type Option } from './wire.ts'
 
-export type { CoapCall, Method } from './ask.ts'
+export type { CoapCall, Method, ObserveCall } from './ask.ts'
 
 /** Defaults are those of `coapOptions`. */
 export interface CoapClientOptions extends Partial<Settings> {
@@ -108,9 +108,9 @@ export class CoapClient {
 
   /**
    * What becomes of a resource (RFC 7641): its state now, and each newer one. Ends when the server says that it tells no more; throws what `request`
-   * rejects with, and an error with `response` when the server refuses. Leaving the loop tells the server.
+   * rejects with, an error with `response` when the server refuses, and EMSGSIZE for a body that does not go in one message. Leaving the loop tells the server.
    */
-  observe(uri: string, call: CoapCall = {}): Observation {
+  observe(uri: string, call: ObserveCall = {}): Observation {
     return new Observation(this, this.#env, this.#settings, uri, call)
   }
 

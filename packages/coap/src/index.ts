@@ -49,7 +49,7 @@ export const coap = /* @__PURE__ */ feature({
 })
 
 export { coapOptions } from './options.ts'
-export { CoapClient, type CoapCall, type CoapClientOptions, type Method } from './client.ts'
+export { CoapClient, type CoapCall, type CoapClientOptions, type Method, type ObserveCall } from './client.ts'
 export { CoapServer, COAP_PORT, type CoapServerOptions, type ServerStatistics } from './server.ts'
 export { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 export { ALL_COAP_NODES, askGroup, type GroupCall } from './group.ts'

@@ -6,8 +6,9 @@ import type { Carrier } from './endpoint.ts'
 import * as OPTION from './numbers.ts'
 import { OBSERVE_MASK } from './observe.ts'
 import { Observers, type Observer } from './observers.ts'
+import type { CoapRequest } from './request.ts'
 import type { Resource } from './router.ts'
-import type { Draft, Message, OptionValue } from './wire.ts'
+import type { Draft, OptionValue } from './wire.ts'
 
 export class Notifier {
   readonly observers: Observers
@@ -26,10 +27,10 @@ export class Notifier {
   }
 
   /** The number of the first notification, which is the response; undefined when there are too many observers. */
-  register(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, first: Draft): number | undefined {
-    const before = this.observers.find(from, token)
+  register(resource: Resource, token: Uint8Array, request: CoapRequest, first: Draft): number | undefined {
+    const before = this.observers.find(request.from, token)
     if (before !== undefined) this.observers.remove(before)
-    const observer = this.observers.add(resource, from, token, message, path, formatOf(first), this.#now)
+    const observer = this.observers.add(resource, token, request, formatOf(first), this.#now)
     if (observer === undefined) return undefined
     // It asks again, and has heard what was told before (RFC 7641 §4.4: numbers rise).
     observer.sequence = before === undefined ? 1 : (before.sequence + 1) & OBSERVE_MASK
@@ -47,7 +48,7 @@ export class Notifier {
   }
 
   changed(resource: Resource, path: string | undefined): void {
-    for (const observer of this.observers.of(resource)) if (path === undefined || path === observer.path) this.#tell(observer)
+    for (const observer of this.observers.of(resource)) if (path === undefined || path === `/${observer.request.path.join('/')}`) this.#tell(observer)
   }
 
   removed(resource: Resource): void {
@@ -95,7 +96,7 @@ export class Notifier {
   #send(observer: Observer, given: Draft, confirmable: boolean): void {
     // RFC 7641 §4.2: what is of another format is no notification.
     const draft: Draft = given.code === CODE.CONTENT && formatOf(given) !== observer.contentFormat ? { code: CODE.NOT_ACCEPTABLE } : given
-    const { number, from: to, token } = observer
+    const { number, request: { from: to }, token } = observer
     observer.timer?.cancel()
     observer.sent = this.#now
     // Who does not answer is off the list: so long it counts as confirmed.

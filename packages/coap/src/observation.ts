@@ -1,31 +1,24 @@
-/** A resource observed: RFC 7641 §3. */
+/** A resource observed: RFC 7641 §3, and a part of one by FETCH: RFC 8132 §2.4. */
 
 import type { Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import { between, failure } from '@favonius/inet'
-import * as CODE from './codes.ts'
 import * as OPTION from './numbers.ts'
-import { Ask, optionsOf, type CoapCall } from './ask.ts'
+import { Ask, codeOf, optionsOf, type ObserveCall } from './ask.ts'
 import type { CoapClient } from './client.ts'
 import { Inbox } from './inbox.ts'
 import { DEREGISTER, isNewer, REGISTER } from './observe.ts'
 import { CoapResponse } from './response.ts'
 import type { Settings } from './settings.ts'
-import { type Message, type Option } from './wire.ts'
+import type { Message } from './wire.ts'
 
 /** RFC 7641 §3.3.1: milliseconds behind Max-Age, at random, until it is asked whether the server still knows of us. */
 const GRACE = [5000, 15_000] as const
-
-interface Where {
-  readonly to: Endpoint
-  readonly options: readonly Option[]
-}
 
 /** What becomes of a resource, as it is told. Iterate it; what a slow consumer does not take makes room for what is newer. */
 export class Observation implements AsyncIterableIterator<CoapResponse> {
   readonly #client: CoapClient
   readonly #env: Env
-  readonly #settings: Settings
-  readonly #call: CoapCall
+  readonly #call: ObserveCall
   readonly #inbox: Inbox<CoapResponse>
   readonly #number: number
   readonly #timer: Timer
@@ -33,7 +26,8 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
     this.#leave()
     this.#end(this.#call.signal!.reason as Error)
   }
-  #where: Where | undefined
+  /** What is said with each registration. */
+  #request: Ask | undefined
   /** The number of the last notification, and when it came. */
   #last: number | undefined
   #at: Instant = 0
@@ -41,10 +35,9 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
   #count = 0
 
   /** @internal */
-  constructor(client: CoapClient, env: Env, settings: Settings, uri: string, call: CoapCall) {
+  constructor(client: CoapClient, env: Env, settings: Settings, uri: string, call: ObserveCall) {
     this.#client = client
     this.#env = env
-    this.#settings = settings
     this.#call = call
     this.#number = client.number()
     this.#inbox = new Inbox(env, settings.maxNotifications, () => this.#leave())
@@ -52,7 +45,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
     client.find(uri, call.signal).then(({ to, options }) => {
       if (this.#inbox.over) return
       call.signal?.addEventListener('abort', this.#abort, { once: true })
-      this.#where = { to, options: optionsOf(options, call) }
+      this.#request = new Ask(client, to, codeOf(call.method ?? 'GET'), optionsOf(options, call), call, settings)
       this.#ask(REGISTER)
     }).catch((error: Error) => this.#end(error))
   }
@@ -77,12 +70,12 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
   }
 
   #ask(observe: number): void {
-    const { to, options } = this.#where!
-    const draft = { code: CODE.GET, options: [...options, [OPTION.OBSERVE, observe] as const] }
+    const request = this.#request!
+    const { to } = request
     this.#client.keep(this.#number, {
       response: (message, from) => (observe === REGISTER ? this.#heard(message, from) : this.#client.forget(this.#number)),
       failed: (code) => this.#end(failure(code, `observing ${to.address} port ${to.port}: ${code}`)),
-    }, to, draft, this.#call.confirmable ?? true)
+    }, to, request.observing(observe), this.#call.confirmable ?? true)
   }
 
   /** RFC 7641 §3.6: under the token by which it was asked for. */
@@ -132,8 +125,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
   /** What is more than a block: the others are asked for as of any resource (RFC 7959 §2.6). */
   async #fetch(first: CoapResponse, last: boolean, count: number): Promise<void> {
     try {
-      const { to, options } = this.#where!
-      const response = await new Ask(this.#client, to, CODE.GET, options, this.#call, this.#settings).fetched(first)
+      const response = await this.#request!.fetched(first)
       // A newer one may have come, which is fetched by now.
       if (count === this.#count) this.#inbox.push(response)
     } catch (error) {

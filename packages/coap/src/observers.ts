@@ -1,19 +1,18 @@
 /** Who observes what at a server: RFC 7641 §4. */
 
 import type { Endpoint, Instant, Timer } from '@favonius/contract'
+import type { CoapRequest } from './request.ts'
 import type { Resource } from './router.ts'
-import type { Message, OptionValue } from './wire.ts'
+import type { OptionValue } from './wire.ts'
 
 /** One entry of the list of observers (RFC 7641 §4.1). */
 export class Observer {
   /** What notifications of it are told apart by. */
   readonly number: number
   readonly resource: Resource
-  readonly from: Endpoint
   readonly token: Uint8Array
-  /** The request, which each notification answers anew. */
-  readonly message: Message
-  readonly path: string
+  /** Which each notification answers anew. */
+  readonly request: CoapRequest
   /** Of the first response; all have it (RFC 7641 §4.2). */
   readonly contentFormat: OptionValue | undefined
   /** Of the last notification. */
@@ -26,13 +25,11 @@ export class Observer {
   /** For what is not to be told yet. */
   timer: Timer | undefined
 
-  constructor(number: number, resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, contentFormat: OptionValue | undefined, now: Instant) {
+  constructor(number: number, resource: Resource, token: Uint8Array, request: CoapRequest, contentFormat: OptionValue | undefined, now: Instant) {
     this.number = number
     this.resource = resource
-    this.from = from
     this.token = token
-    this.message = message
-    this.path = path
+    this.request = request
     this.contentFormat = contentFormat
     this.sent = this.confirmed = now
   }
@@ -68,10 +65,10 @@ export class Observers {
   }
 
   /** Undefined when there are as many as may be. One under the same token was to be removed before. */
-  add(resource: Resource, from: Endpoint, token: Uint8Array, message: Message, path: string, contentFormat: OptionValue | undefined, now: Instant): Observer | undefined {
+  add(resource: Resource, token: Uint8Array, request: CoapRequest, contentFormat: OptionValue | undefined, now: Instant): Observer | undefined {
     if (this.#byNumber.size >= this.#limit) return undefined
-    const observer = new Observer(++this.#last, resource, from, token, message, path, contentFormat, now)
-    this.#byKey.set(keyOf(from, token), observer)
+    const observer = new Observer(++this.#last, resource, token, request, contentFormat, now)
+    this.#byKey.set(keyOf(request.from, token), observer)
     this.#byNumber.set(observer.number, observer)
     const all = this.#byResource.get(resource) ?? new Set()
     this.#byResource.set(resource, all.add(observer))
@@ -81,7 +78,7 @@ export class Observers {
   remove(observer: Observer): void {
     if (!this.#byNumber.delete(observer.number)) return
     observer.timer?.cancel()
-    this.#byKey.delete(keyOf(observer.from, observer.token))
+    this.#byKey.delete(keyOf(observer.request.from, observer.token))
     const all = this.#byResource.get(observer.resource)
     all?.delete(observer)
     if (all?.size === 0) this.#byResource.delete(observer.resource)

@@ -43,7 +43,7 @@ export class CoapRequest {
     return this.message.texts(OPTION.URI_QUERY)
   }
 
-  /** The body: all of it; nothing where the resource takes a `stream`, and one block where it takes `each`. */
+  /** The body: all of it; nothing where the resource takes a `stream`, and one block where it takes `each`. Not to be written to: an observer's is read with each change. */
   get payload(): Uint8Array {
     return this.#payload ??= this.message.payload
   }

@@ -80,10 +80,8 @@ export class CoapServer {
     this.#transfers = new Transfers(env, this.#settings.maxTransfers, timesOf(this.#settings).exchangeLifetime)
     this.#echoes = new Echoes(env)
     this.#groups = new Groups(endpoint)
-    this.#notifier = new Notifier(endpoint, (observer) => {
-      const { message, from } = observer
-      const handler = observer.resource.options.get
-      const request = new CoapRequest(message, from, false)
+    this.#notifier = new Notifier(endpoint, ({ resource, request }) => {
+      const handler = resource.options[METHODS[request.code]!]
       return this.#after(this.#call(handler, request), (answer) => this.#draft(request, answer))
     })
     endpoint.server = (told) => this.#told(told)
@@ -342,7 +340,7 @@ export class CoapServer {
     // RFC 7959 §2.4: by it whoever fetches knows that all blocks are of one body.
     tag ??= whole === undefined ? this.#env.random.fill(new Uint8Array(4)) : hashOf(whole)
     all.push([OPTION.ETAG, tag])
-    const flow = new Outflow(done, all, whole ?? payload as AsyncIterable<Uint8Array>, message.payload)
+    const flow = new Outflow(done, all, whole ?? payload as AsyncIterable<Uint8Array>, request.payload)
     return this.#after(flow.read(offset, size), (part) => {
       if (part!.bytes.length === 0 && offset > 0) return { code: CODE.BAD_REQUEST }
       if (part!.more) this.#transfers.keep(keyOf(message, request.from, 'down'), flow)
@@ -369,10 +367,13 @@ export class CoapServer {
       let { options = [] } = draft
       if (block !== undefined) options = [...options, [OPTION.BLOCK1, blockValue(block.offset, false, block.size)]]
       const { message } = request
-      const observe = message.code === CODE.GET && resource.options.observable ? message.uint(OPTION.OBSERVE) : undefined
+      const { observable, blocks = 'whole' } = resource.options
+      // RFC 8132 §2.4: what is fetched may be observed too; of a body that is not here as a whole there is nothing to answer anew.
+      const answersAnew = (message.code === CODE.GET || message.code === CODE.FETCH) && (block === undefined || blocks === 'whole')
+      const observe = observable && answersAnew ? message.uint(OPTION.OBSERVE) : undefined
       if (observe === DEREGISTER) this.#notifier.forget(received.from, received.token)
       if (observe === REGISTER && draft.code >> 5 === 2 && !request.multicast) {
-        const sequence = this.#notifier.register(resource, received.from, received.token, message, `/${request.path.join('/')}`, draft)
+        const sequence = this.#notifier.register(resource, received.token, request, draft)
         if (sequence !== undefined) options = [...options, [OPTION.OBSERVE, sequence]]
       }
       this.#answer(received, request, { ...draft, options })
