@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '@favonius/contract'
 import { failure } from '@favonius/inet'
+import type { Asker } from './asker.ts'
 import * as CODE from './codes.ts'
 import * as OPTION from './numbers.ts'
 import { blockValue, readBlock, sizeWithin, type Block } from './blocks.ts'
@@ -54,14 +55,6 @@ export function optionsOf(target: readonly Option[], { contentFormat, accept, no
   if (accept !== undefined) all.push([OPTION.ACCEPT, accept])
   if (noResponse !== undefined) all.push([OPTION.NO_RESPONSE, noResponse])
   return all
-}
-
-/** Who sends it. */
-export interface Asker {
-  /** A number at random, below 2³². */
-  number(): number
-  /** One message there, and one back. */
-  exchange(to: Endpoint, draft: Draft, call: CoapCall): Promise<CoapResponse>
 }
 
 /** How often a body that changes while it is fetched is begun anew. */

@@ -3,6 +3,7 @@
 import type { DatagramNet, Endpoint, Env, NameResolver } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { Ask, codeOf, optionsOf, type CoapCall, type Method, type ObserveCall } from './ask.ts'
+import type { Asker, Waiting, Where } from './asker.ts'
 import type { Payload } from './body.ts'
 import * as CODE from './codes.ts'
 import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
@@ -12,7 +13,7 @@ import { CoapResponse } from './response.ts'
 import { defaults, type Settings } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
 import { parseUri, type Target } from './uri.ts'
-import { Message, type Draft, type Option } from './wire.ts'
+import { Message, type Draft } from './wire.ts'
 
 export type { CoapCall, Method, ObserveCall } from './ask.ts'
 
@@ -22,19 +23,6 @@ export interface CoapClientOptions extends Partial<Settings> {
   readonly resolver?: NameResolver | undefined
   /** Where its socket is opened: a free port of both families unless given. */
   readonly local?: Partial<Endpoint> | undefined
-}
-
-/** Who waits for an exchange, until it failed, or takes itself out. */
-export interface Waiting {
-  response(message: Message, from: Endpoint): void
-  failed(code: string): void
-  acknowledged?(): void
-}
-
-/** Who is asked, and by which options. */
-interface Where {
-  readonly to: Endpoint
-  readonly options: readonly Option[]
 }
 
 /** URIs whose parts are remembered. */
@@ -47,7 +35,7 @@ const SAID: Readonly<Record<string, string>> = {
 }
 
 /** Asks CoAP servers, over any datagrams. */
-export class CoapClient {
+export class CoapClient implements Asker {
   readonly #endpoint: Carrier
   readonly #env: Env
   readonly #settings: Settings

@@ -4,7 +4,7 @@ import type { Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import { between, failure } from '@favonius/inet'
 import * as OPTION from './numbers.ts'
 import { Ask, codeOf, optionsOf, type ObserveCall } from './ask.ts'
-import type { CoapClient } from './client.ts'
+import type { Asker } from './asker.ts'
 import { Inbox } from './inbox.ts'
 import { DEREGISTER, isNewer, REGISTER } from './observe.ts'
 import { CoapResponse } from './response.ts'
@@ -16,7 +16,7 @@ const GRACE = [5000, 15_000] as const
 
 /** What becomes of a resource, as it is told. Iterate it; what a slow consumer does not take makes room for what is newer. */
 export class Observation implements AsyncIterableIterator<CoapResponse> {
-  readonly #client: CoapClient
+  readonly #client: Asker
   readonly #env: Env
   readonly #call: ObserveCall
   readonly #inbox: Inbox<CoapResponse>
@@ -35,7 +35,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
   #count = 0
 
   /** @internal */
-  constructor(client: CoapClient, env: Env, settings: Settings, uri: string, call: ObserveCall) {
+  constructor(client: Asker, env: Env, settings: Settings, uri: string, call: ObserveCall) {
     this.#client = client
     this.#env = env
     this.#call = call
