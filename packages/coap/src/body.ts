@@ -1,6 +1,7 @@
 /** Bodies that are sent: bytes, or pieces as they come. */
 
-import { NOTHING, toBytes } from './wire.ts'
+import { NOTHING } from './message.ts'
+import { toBytes } from './text.ts'
 
 /** A body. */
 export type Payload = string | Uint8Array | AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>

@@ -4,7 +4,8 @@ import type { Endpoint } from '@favonius/contract'
 import type { Block } from './blocks.ts'
 import type { Payload } from './body.ts'
 import * as OPTION from './numbers.ts'
-import { textOf, type Message, type Option } from './wire.ts'
+import { textOf } from './text.ts'
+import type { Message, Option } from './wire.ts'
 
 /** What is asked. */
 export class CoapRequest {

@@ -3,7 +3,8 @@
 import type { Endpoint } from '@favonius/contract'
 import * as OPTION from './numbers.ts'
 import * as FORMAT from './formats.ts'
-import { codeText, textOf, type Message } from './wire.ts'
+import { textOf } from './text.ts'
+import { codeText, type Message } from './wire.ts'
 
 /** What a server answered. */
 export class CoapResponse {

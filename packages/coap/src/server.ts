@@ -19,8 +19,9 @@ import { CoapError, CoapRequest, type Answer, type CoapReply, type Handler } fro
 import { Resource, Router, type ResourceOptions } from './router.ts'
 import { defaults, timesOf, type Settings } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
+import { toBytes } from './text.ts'
 import { Assembly, Feed, keyOf, Outflow, Transfers } from './transfers.ts'
-import { toBytes, type Draft, type Message, type Option } from './wire.ts'
+import type { Draft, Message, Option } from './wire.ts'
 
 /** Defaults are those of `coapOptions`. */
 export interface CoapServerOptions extends Partial<Settings> {
