@@ -15,7 +15,7 @@ process.chdir(root)
 
 /** Types that only compute other types; their names would mean nothing to a reader. typedoc complains of those that are exported by now. */
 const inner = {
-  coap: ['ConnectionInput', 'Jobs', 'Link', 'Peers', 'Pipe', 'Times'],
+  coap: ['Asker', 'ConnectionInput', 'Jobs', 'Link', 'Peers', 'Pipe', 'Times'],
   contract: ['AbortSignal'],
   dns: ['Query'],
   kconfig: ['Flat', 'NeededBy', 'ProvidedBy', 'Row', 'Types', 'Value'],

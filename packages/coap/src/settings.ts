@@ -38,10 +38,6 @@ export type Settings = { readonly [K in keyof typeof defaults]: number }
 
 /** RFC 7252 §4.8.2. */
 export interface Times {
-  /** From the first to the last sending of a confirmable message. */
-  readonly maxTransmitSpan: number
-  /** From its first sending until nothing is hoped for. */
-  readonly maxTransmitWait: number
   /** For which the id of a confirmable message is not used again. */
   readonly exchangeLifetime: number
   /** For which the id of a non-confirmable message is not used again. */
@@ -50,11 +46,10 @@ export interface Times {
 
 export function timesOf({ ackTimeout, ackRandomPercent, backoffPercent, maxRetransmit, maxLatency }: Settings): Times {
   const longest = ackTimeout * ackRandomPercent / 100
+  // MAX_TRANSMIT_SPAN: from the first to the last sending of a confirmable message.
   let span = 0
   for (let i = 0; i < maxRetransmit; i++) span += longest * (backoffPercent / 100) ** i
   return {
-    maxTransmitSpan: span,
-    maxTransmitWait: span + longest * (backoffPercent / 100) ** maxRetransmit,
     // PROCESSING_DELAY is ACK_TIMEOUT.
     exchangeLifetime: span + 2 * maxLatency + ackTimeout,
     nonLifetime: span + maxLatency,
