@@ -10,31 +10,22 @@ export const isUnsafe = (number: number): boolean => (number & 2) === 2
 /** It is no part of what a cached response is known by (RFC 7252 §5.4.6). */
 export const isNoCacheKey = (number: number): boolean => (number & 0x1e) === 0x1c
 
-/** Least and most bytes of each option that is known, and whether there may be more than one. */
-export const definitions: Readonly<Record<number, readonly [least: number, most: number, repeatable?: true]>> = {
+/** Least and most bytes of an option, and whether there may be more than one. */
+export type Definitions = Readonly<Record<number, readonly [least: number, most: number, repeatable?: true]>>
+
+/** Those that are critical: what a message is refused for. */
+export const critical: Definitions = {
   [OPTION.IF_MATCH]: [0, 8, true],
   [OPTION.URI_HOST]: [1, 255],
-  [OPTION.ETAG]: [1, 8, true],
   [OPTION.IF_NONE_MATCH]: [0, 0],
-  [OPTION.OBSERVE]: [0, 3],
   [OPTION.URI_PORT]: [0, 2],
-  [OPTION.LOCATION_PATH]: [0, 255, true],
   [OPTION.URI_PATH]: [0, 255, true],
-  [OPTION.CONTENT_FORMAT]: [0, 2],
-  [OPTION.MAX_AGE]: [0, 4],
   [OPTION.URI_QUERY]: [0, 255, true],
-  [OPTION.HOP_LIMIT]: [1, 1],
   [OPTION.ACCEPT]: [0, 2],
-  [OPTION.LOCATION_QUERY]: [0, 255, true],
   [OPTION.BLOCK2]: [0, 3],
   [OPTION.BLOCK1]: [0, 3],
-  [OPTION.SIZE2]: [0, 4],
   [OPTION.PROXY_URI]: [1, 1034],
   [OPTION.PROXY_SCHEME]: [1, 255],
-  [OPTION.SIZE1]: [0, 4],
-  [OPTION.ECHO]: [1, 40],
-  [OPTION.NO_RESPONSE]: [0, 1],
-  [OPTION.REQUEST_TAG]: [0, 8, true],
 }
 
 /**
@@ -47,7 +38,7 @@ export function unacceptable(message: Message, known: (number: number) => boolea
   while (message.next()) {
     const { number, length } = message
     if (isCritical(number)) {
-      const row = definitions[number]
+      const row = critical[number]
       if (row === undefined ? !known(number) : length < row[0] || length > row[1] || (number === last && row[2] !== true)) return number
     }
     last = number

@@ -1,7 +1,7 @@
 /** Messages for people. */
 
 import * as CODE from './codes.ts'
-import { definitions } from './definitions.ts'
+import { critical, type Definitions } from './definitions.ts'
 import * as OPTION from './numbers.ts'
 import * as TYPE from './types.ts'
 import { codeText, Message } from './wire.ts'
@@ -9,6 +9,23 @@ import { codeText, Message } from './wire.ts'
 const nameOf = (table: Readonly<Record<string, number>>, value: number): string | undefined => Object.keys(table).find((key) => table[key] === value)
 /** `URI_PATH` as the RFCs have it: `Uri-Path`. */
 const wordsOf = (name: string, between: string): string => name.split('_').map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join(between)
+
+/** Each option that is known. Those that are not critical are passed over by who does not ask for them, whatever they say. */
+export const definitions: Definitions = {
+  ...critical,
+  [OPTION.ETAG]: [1, 8, true],
+  [OPTION.OBSERVE]: [0, 3],
+  [OPTION.LOCATION_PATH]: [0, 255, true],
+  [OPTION.CONTENT_FORMAT]: [0, 2],
+  [OPTION.MAX_AGE]: [0, 4],
+  [OPTION.HOP_LIMIT]: [1, 1],
+  [OPTION.LOCATION_QUERY]: [0, 255, true],
+  [OPTION.SIZE2]: [0, 4],
+  [OPTION.SIZE1]: [0, 4],
+  [OPTION.ECHO]: [1, 40],
+  [OPTION.NO_RESPONSE]: [0, 1],
+  [OPTION.REQUEST_TAG]: [0, 8, true],
+}
 
 /** `Uri-Path`; the number of one that is not known. */
 export const optionName = (number: number): string => (number === OPTION.ETAG ? 'ETag' : wordsOf(nameOf(OPTION, number) ?? String(number), '-'))
