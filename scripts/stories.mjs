@@ -433,6 +433,51 @@ export const stories = [
       server.close()`,
   },
   {
+    name: 'a CoAP client over TCP',
+    entry: `
+      export { CoapClient } from '@favonius/coap/client'
+      export { CoapStreams } from '@favonius/coap/tcp'`,
+    budget: 13_200,
+    forbidden: [
+      ...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**',
+      'packages/coap/src/{server,answers,notifier,observers,router,transfers,links,echo,group,groups,show,options}.ts', 'packages/coap/src/ws/**',
+    ],
+    program: `
+      import { system } from '@favonius/clock'
+      import { CoapClient, CoapServer } from '@favonius/coap'
+      import { CoapStreams } from '@favonius/coap/tcp'
+      import { nodeStreams } from '@favonius/node'
+      const accepting = new CoapStreams(nodeStreams(), system)
+      const server = new CoapServer(accepting, system)
+      server.resource('/large', { post: ({ payload }) => payload.slice().reverse() })
+      await accepting.listen({ address: '127.0.0.1', port: 0 })
+      const client = new CoapClient(new CoapStreams(nodeStreams(), system), system)
+      const body = Uint8Array.from({ length: 200_000 }, (_, i) => i)
+      const { ok, payload } = await client.post('coap+tcp://127.0.0.1:' + server.local.port + '/large', body)
+      if (!ok || payload.length !== 200_000 || payload.some((byte, i) => byte !== body[199_999 - i])) throw new Error(payload.length + ' bytes came back, or not those')
+      client.close()
+      server.close()`,
+  },
+  {
+    name: 'a CoAP client over WebSockets',
+    entry: `
+      export { CoapClient } from '@favonius/coap/client'
+      export { CoapWebSockets, SUBPROTOCOL } from '@favonius/coap/ws'`,
+    budget: 12_900,
+    forbidden: [
+      ...edgesAndTools, 'packages/{netbuf,netif,stack,sockets,ip,ipv4,ipv6,udp,tcp}/**', 'packages/kconfig/**',
+      'packages/coap/src/{server,answers,notifier,observers,router,transfers,links,echo,group,groups,show,options}.ts', 'packages/coap/src/tcp/index.ts',
+    ],
+    program: `
+      import { system } from '@favonius/clock'
+      import { CoapClient } from '@favonius/coap/client'
+      import { CoapWebSockets } from '@favonius/coap/ws'
+      const client = new CoapClient(new CoapWebSockets(system, () => { throw new Error('a policy') }), system)
+      const code = await client.get('coap+ws://host.example/test').catch((error) => error.code)
+      if (code !== 'ECONNRESET') throw new Error('said ' + code)
+      client.close()`,
+  },
+  {
     name: 'datagrams of the kernel',
     entry: `export { nodeDatagrams } from '@favonius/node'`,
     budget: 3_500,

@@ -298,6 +298,61 @@ if (there) {
   })
 }
 
+/** Sizes of libcoap's largest message: as much as it likes, which is 8 MiB; some blocks, of one and of several; and the base, which is no BERT. */
+const SIZES = [[], ['-X', '20000'], ['-X', '5000'], ['-X', '2200'], ['-X', '1152']]
+/** Bodies of them end on a block, behind one, and within the last of several. */
+const LENGTHS = [MIB.length, 40_960, 40_961, 5596]
+
+if (there) {
+  for (const size of SIZES) {
+    test(`over TCP, BERT: our client, and a server with ${size.join(' ') || 'no -X'}`, () => withServer(size, async (at) => {
+      const over = at.replace('coap:', 'coap+tcp:')
+      for (const settings of [{}, { maxMessage: 1152 }]) {
+        const client = new CoapClient(new CoapStreams(nodeStreams(), system, settings), system)
+        for (const length of LENGTHS) {
+          const body = MIB.subarray(0, length)
+          const put = await client.put(`${over}/example_data`, body, { contentFormat: FORMAT.OCTETS })
+          assert.ok(put.ok, `${put.status} ${put.text}`)
+          same((await client.get(`${over}/example_data`)).payload, body, `${length}`)
+        }
+        client.close()
+      }
+    }))
+
+    test(`over TCP, BERT: libcoap's client with ${size.join(' ') || 'no -X'}`, async () => {
+      for (const settings of [{}, { maxMessage: 1152 }, { maxMessage: 3000 }]) {
+        const streams = new CoapStreams(nodeStreams(), system, settings)
+        const server = new CoapServer(streams, system)
+        await streams.listen({ address: '::1', port: 0 })
+        const at = `coap+tcp://[::1]:${server.local.port}`
+        try {
+          let got: Uint8Array = new Uint8Array(0)
+          let exponent: number | undefined
+          server.resource('/large', { put: ({ payload, message }) => {
+            got = payload.slice()
+            exponent = message.uint(OPTION.BLOCK1)! & 7
+          }, get: () => got })
+          server.resource('/reverse', { post: ({ payload }) => payload.slice().reverse() })
+          for (const length of LENGTHS) {
+            const body = MIB.subarray(0, length)
+            writeFileSync(file('bert'), body)
+            const out = await ask(...size, '-B', '20', '-m', 'put', '-f', file('bert'), `${at}/large`)
+            same(got, body, `${length} ${out}`)
+            if (length === MIB.length) assert.is(exponent, settings.maxMessage === 1152 || size[1] === '1152' ? 6 : 7)
+            await ask(...size, '-B', '20', '-o', file('bert-down'), `${at}/large`)
+            same(readFileSync(file('bert-down')), body, `${length}`)
+            await ask(...size, '-B', '20', '-m', 'post', '-f', file('bert'), '-o', file('bert-back'), `${at}/reverse`)
+            same(readFileSync(file('bert-back')), body.slice().reverse(), `${length}`)
+          }
+          assert.is(streams.statistics.dropped.malformed, 0)
+        } finally {
+          server.close()
+        }
+      }
+    })
+  }
+}
+
 // ---- a group, on a link of our own stack ----
 
 const group = async () => {

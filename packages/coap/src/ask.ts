@@ -5,7 +5,7 @@ import { failure } from '@favonius/inet'
 import type { Asker } from './asker.ts'
 import * as CODE from './codes.ts'
 import * as OPTION from './numbers.ts'
-import { blockValue, readBlock, sizeWithin, type Block } from './blocks.ts'
+import { BERT, blockValue, cut, fits, MAX_BLOCK, readBlock, sizeOf, sizeWithin, type Block } from './blocks.ts'
 import { join, Pieces, wholeOf, type Payload } from './body.ts'
 import { CoapResponse } from './response.ts'
 import type { Settings } from './settings.ts'
@@ -94,39 +94,49 @@ export class Ask {
     return this.#client.exchange(this.to, { code: this.#code, options, payload }, this.#call)
   }
 
+  /** The body, when it goes in one message. */
+  get #short(): Uint8Array | undefined {
+    const payload = wholeOf(this.#call.payload)
+    return payload !== undefined && payload.length <= this.#settings.blockSize ? payload : undefined
+  }
+
   /** A registration, or its end. Throws EMSGSIZE: it is said again and again under one token, so that in blocks one would be mixed with the other. */
   observing(observe: number): Draft {
-    const payload = wholeOf(this.#call.payload)
-    const { blockSize } = this.#settings
-    if (payload === undefined || payload.length > blockSize) throw failure('EMSGSIZE', `to observe, ${blockSize} bytes at most, in one piece`)
+    const payload = this.#short
+    if (payload === undefined) throw failure('EMSGSIZE', `to observe, ${this.#settings.blockSize} bytes at most, in one piece`)
     return { code: this.#code, options: [...this.#options, [OPTION.OBSERVE, observe]], payload }
   }
 
   /** Sends the body block by block (RFC 7959 §2.5). */
   async #upload(early: readonly Option[], payload: Uint8Array | undefined): Promise<CoapResponse> {
     const pieces = new Pieces(payload === undefined ? this.#call.payload as AsyncIterable<Uint8Array> : [payload])
-    let size = sizeWithin(Math.min(this.#settings.blockSize, this.#call.blockSize ?? Infinity))
+    let most = sizeOf(Math.min(this.#settings.blockSize, this.#call.blockSize ?? Infinity))
+    const room = (): number => Math.min(most, this.#client.room(this.to) || MAX_BLOCK)
     // RFC 9175 §3.3: blocks of this body are not mixed with those of another one.
     const tag = fourBytes(this.#client.number())
     try {
+      // RFC 8323 §5.3: what it takes a peer says before all else, and so before it answers a ping.
+      if (this.#client.room(this.to) === 0) await this.#client.greet(this.to, this.#call.signal)
       for (let offset = 0; ;) {
-        const { bytes, more } = await pieces.peek(size)
+        const part = await pieces.peek(room())
+        // Others may wait by now.
+        const size = room()
+        const { bytes, more } = cut(part, size)
         const options: Option[] = [...this.#options, [OPTION.REQUEST_TAG, tag], [OPTION.BLOCK1, blockValue(offset, more, size)]]
         if (offset === 0 && payload !== undefined) options.push([OPTION.SIZE1, payload.length])
         // What is said of the answer is said with the last block, which it answers.
         if (!more) options.push(...early)
         const response = await this.#once(options, bytes)
-        const block = readBlock(response.message, OPTION.BLOCK1)
-        const said = block !== undefined && block !== 'malformed' ? block : undefined
-        // RFC 7959 §2.9.3: it wants smaller ones, and has taken none.
-        if (response.code === CODE.REQUEST_ENTITY_TOO_LARGE && said !== undefined && said.size < size && offset === 0) {
-          size = said.size
-          continue
+        const said = readBlock(response.message, OPTION.BLOCK1)
+        if (typeof said !== 'object') return response
+        if (said.size < size) {
+          most = said.size
+          // RFC 7959 §2.9.3: it wants smaller ones, and has taken none.
+          if (response.code === CODE.REQUEST_ENTITY_TOO_LARGE && offset === 0) continue
         }
-        if (!more || !response.ok || said === undefined) return response
+        if (!more || !response.ok) return response
         pieces.drop(bytes.length)
         offset += bytes.length
-        size = Math.min(size, said.size)
       }
     } finally {
       await pieces.close()
@@ -137,7 +147,7 @@ export class Ask {
   async fetched(first: CoapResponse): Promise<CoapResponse> {
     const block = readBlock(first.message, OPTION.BLOCK2)
     // An answer that begins anywhere else is what was asked for: its caller gave the option.
-    if (block === undefined || block === 'malformed' || !block.more || block.offset > 0) return first
+    if (block === undefined || (block !== 'malformed' && (!block.more || block.offset > 0))) return first
     if (this.#call.stream === true) return new CoapResponse(first.message, first.from, first.payload, this.#rest(first, false))
     for (let restarts = 0; ; restarts++) {
       const pieces = [first.payload]
@@ -152,36 +162,34 @@ export class Ask {
       } catch (error) {
         if ((error as { code?: string }).code !== 'EAGAIN' || restarts >= RESTARTS) throw error
         // It has changed meanwhile: from the beginning.
-        first = await this.#once([...this.#options.filter(([number]) => !OF_BODY.has(number)), [OPTION.BLOCK2, blockValue(0, false, block.size)]], undefined)
+        first = await this.#next(0, (block as Block).size)
         if (!first.ok || readBlock(first.message, OPTION.BLOCK2) === undefined) return first
       }
     }
   }
 
+  /** A block of the answer. RFC 8132 §2.1: by FETCH the body says what is fetched; of other methods it was said once (RFC 7959 §2.7). */
+  #next(offset: number, size: number): Promise<CoapResponse> {
+    const payload = this.#code === CODE.FETCH ? this.#short : undefined
+    const options = this.#options.filter(([number]) => !OF_BODY.has(number) || (payload && number === OPTION.CONTENT_FORMAT))
+    return this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
+  }
+
   /** The blocks behind the first. Throws EAGAIN when they are of another body, and it can be begun anew. */
   async * #rest(first: CoapResponse, again: boolean): AsyncGenerator<Uint8Array> {
-    const options = this.#options.filter(([number]) => !OF_BODY.has(number))
-    const etag = first.etag?.join()
-    // RFC 8132 §2.1: what is fetched is said by the body; of other methods it was said once (RFC 7959 §2.7).
-    const whole = this.#code === CODE.FETCH ? wholeOf(this.#call.payload) : undefined
-    const payload = whole !== undefined && whole.length <= this.#settings.blockSize ? whole : undefined
-    if (payload !== undefined && this.#call.contentFormat !== undefined) options.push([OPTION.CONTENT_FORMAT, this.#call.contentFormat])
-    let block = readBlock(first.message, OPTION.BLOCK2) as Block
-    let offset = first.payload.length
-    let { size } = block
+    let offset = 0
+    let size = BERT
     const bad = (why: string, code = 'EPROTO'): Error => failure(code, `${this.to.address} port ${this.to.port}: ${why}`)
-    if (offset !== size) throw bad(`block 0: ${offset} bytes`)
-    while (block.more) {
-      const response = await this.#once([...options, [OPTION.BLOCK2, blockValue(offset, false, size)]], payload)
-      const next = readBlock(response.message, OPTION.BLOCK2)
+    for (let response = first; ;) {
+      const block = readBlock(response.message, OPTION.BLOCK2)
       const { length } = response.payload
-      // One that is not full is the last.
-      if (!response.ok || next === undefined || next === 'malformed' || next.offset !== offset || (next.more && length !== next.size)) throw bad(`block ${offset / size}: ${response.status}, ${length} bytes`)
-      if (response.etag?.join() !== etag) throw bad('it has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
-      block = next
+      if (response.ok !== first.ok || typeof block !== 'object' || block.offset !== offset || !fits(block, length)) throw bad(`behind ${offset} bytes: ${response.status}, ${length} bytes`)
+      if (response.etag?.join() !== first.etag?.join()) throw bad('it has changed: ask again', again && this.#code === CODE.GET ? 'EAGAIN' : 'EPROTO')
+      if (offset > 0) yield response.payload
+      if (!block.more) return
       offset += length
-      size = Math.min(size, next.size)
-      yield response.payload
+      size = Math.min(size, block.size)
+      response = await this.#next(offset, size)
     }
   }
 }

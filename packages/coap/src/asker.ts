@@ -26,6 +26,10 @@ export interface Asker {
   find(uri: string, signal: AbortSignal | undefined): Promise<Where>
   /** One message there, and one back. */
   exchange(to: Endpoint, draft: Draft, call: CoapCall): Promise<CoapResponse>
+  /** Bytes of the blocks that may go at once now (RFC 8323 §6); 0 until the peer has said how many it takes. */
+  room(to: Endpoint): number
+  /** Resolves when the peer has answered an empty message. */
+  greet(to: Endpoint, signal: AbortSignal | undefined): Promise<unknown>
   /** Begins an exchange that stays until it is forgotten, or for `window` milliseconds; or asks again under its number. */
   keep(number: number, waiting: Waiting, to: Endpoint, draft: Draft, confirmable: boolean, window?: number): void
   forget(number: number): void

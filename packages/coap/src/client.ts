@@ -4,6 +4,7 @@ import type { DatagramNet, Endpoint, Env, NameResolver } from '@favonius/contrac
 import { failure } from '@favonius/inet'
 import { Ask, codeOf, optionsOf, type CoapCall, type Method, type ObserveCall } from './ask.ts'
 import type { Asker, Waiting, Where } from './asker.ts'
+import { MAX_BLOCK } from './blocks.ts'
 import type { Payload } from './body.ts'
 import * as CODE from './codes.ts'
 import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
@@ -106,7 +107,7 @@ export class CoapClient implements Asker {
   async ping(uri: string, { signal }: Pick<CoapCall, 'signal'> = {}): Promise<number> {
     const { to } = await this.find(uri, signal)
     const began = this.#env.clock.exact()
-    await this.#wait(to, signal, (number) => this.#endpoint.handle({ kind: 'ping', exchange: number, to }), true)
+    await this.greet(to, signal)
     return this.#env.clock.exact() - began
   }
 
@@ -132,6 +133,16 @@ export class CoapClient implements Asker {
       const number = this.#env.random.uint32()
       if (!this.#waiting.has(number)) return number
     }
+  }
+
+  /** @internal */
+  room(to: Endpoint): number {
+    return this.#endpoint.room?.(to) ?? MAX_BLOCK
+  }
+
+  /** @internal Resolves when a peer has answered an empty message. */
+  greet(to: Endpoint, signal: AbortSignal | undefined): Promise<unknown> {
+    return this.#wait(to, signal, (number) => this.#endpoint.handle({ kind: 'ping', exchange: number, to }), true)
   }
 
   /** @internal Whom a URI asks, and for what; the socket is open then. */

@@ -32,6 +32,8 @@ export interface Carrier {
   /** To be called before a request, unless it is open. */
   open(local?: Partial<Endpoint>): Promise<void>
   handle(input: CoapInput): void
+  /** Bytes of the blocks that may go to a peer at once now, a multiple of 1024 (RFC 8323 §6); 0 until it has said how many it takes. One block unless given. */
+  room?(to: Endpoint): number
   close(): void
 }
 

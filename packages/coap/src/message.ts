@@ -19,6 +19,8 @@ export class Message {
   type = 0
   code = 0
   id = 0
+  /** What carries it loses nothing, and has messages of any length (RFC 8323). */
+  reliable = false
   tokenAt = 0
   tokenLength = 0
   /** Where the payload begins; the end when there is none. */
@@ -170,6 +172,7 @@ export class Message {
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
+    copy.reliable = this.reliable
     copy.readFrom(this.tokenAt, this.tokenLength)
     return copy
   }

@@ -57,11 +57,15 @@ export const coapOptions = {
   },
   blockSize: {
     symbol: 'CONFIG_COAP_CLIENT_BLOCK_SIZE', type: 'choice', values: [16, 32, 64, 128, 256, 512, 1024], default: defaults.blockSize,
-    help: 'Bytes of a block, sent and offered (RFC 7959 §2.2). A peer that wants less gets less. Zephyr has 256.',
+    help: 'Bytes of a block, sent and offered (RFC 7959 §2.2). A peer that wants less gets less; over TCP and WebSockets 1024 is as many as `maxMessage` has room for. Zephyr has 256.',
   },
   maxBody: {
     symbol: 'CONFIG_COAP_MAX_BODY', type: 'int', default: defaults.maxBody, range: [16, 1_073_741_824],
     help: 'Bytes of the largest body put together from blocks; for more there are streams. A server answers 4.13 (RFC 7959 §2.9.3), a client gives up with EMSGSIZE. Ours.',
+  },
+  maxMessage: {
+    symbol: 'CONFIG_COAP_MAX_MESSAGE', type: 'int', default: defaults.maxMessage, range: [1152, 262_144],
+    help: 'Max-Message-Size (RFC 8323 §5.3.1): bytes of the largest message that each connection, over TCP or a WebSocket, may keep while it comes; and of the largest that is sent, where the peer takes as much. 1152 is no BERT (§6). Ours.',
   },
   maxTransfers: {
     symbol: 'CONFIG_COAP_MAX_TRANSFERS', type: 'int', default: defaults.maxTransfers, range: [1, 65_535],

@@ -3,7 +3,7 @@
 import type { DatagramNet, Endpoint, Env } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { Answers } from './answers.ts'
-import { blockValue, readBlock, type Block } from './blocks.ts'
+import { blockValue, cut, fits, MAX_BLOCK, readBlock, sizeOf, type Block } from './blocks.ts'
 import { wholeOf } from './body.ts'
 import * as CODE from './codes.ts'
 import { unacceptable } from './definitions.ts'
@@ -244,7 +244,7 @@ export class CoapServer {
     const request = new CoapRequest(message, from, multicast, payload, block)
     const refuse = (code: number, options: readonly Option[] = []): void => this.#reply(received, request, refusal(code, '', options))
     // RFC 7959 §2.8: to a group nothing goes block by block.
-    if (multicast || (block.more && payload.length !== block.size)) return refuse(CODE.BAD_REQUEST)
+    if (multicast || !fits(block, payload.length)) return refuse(CODE.BAD_REQUEST)
     if (blocks === 'each') return this.#run(received, request, handler, resource, block)
     const key = keyOf(message, from, 'up')
     if (blocks === 'stream') return this.#fed(received, request, handler, resource, block, key)
@@ -255,7 +255,7 @@ export class CoapServer {
       this.#transfers.end(key)
       return refuse(CODE.REQUEST_ENTITY_TOO_LARGE, [[OPTION.SIZE1, maxBody]])
     }
-    if (block.more) return this.#continue(received, block, Math.min(block.size, blockSize))
+    if (block.more) return this.#continue(received, block, Math.min(block.size, sizeOf(blockSize)))
     this.#transfers.end(key)
     this.#run(received, new CoapRequest(message, from, multicast, assembly.whole()), handler, resource, block)
   }
@@ -284,7 +284,7 @@ export class CoapServer {
       this.#transfers.end(key)
       this.#reply(received, request, reply, resource, block)
     })
-    if (block.more) void Promise.race([taken, answered]).then(() => this.#continue(received, block, Math.min(block.size, this.#settings.blockSize)))
+    if (block.more) void Promise.race([taken, answered]).then(() => this.#continue(received, block, Math.min(block.size, sizeOf(this.#settings.blockSize))))
   }
 
   #continue(request: Asked, { offset, size }: Block, wanted: number): void {
@@ -305,11 +305,18 @@ export class CoapServer {
     }
     // Some say again what they fetch, and some do not (RFC 7959 §2.7); what is said must be the same.
     if (flow === undefined || (request.payload.length > 0 && request.payload.join() !== flow.asked.join())) return anew()
-    this.#after(flow.read(block.offset, block.size), (part) => {
-      if (part === undefined) return anew()
+    const size = (): number => Math.min(block.size, this.#room(received.from))
+    this.#after(flow.read(block.offset, size()), (read) => {
+      if (read === undefined) return anew()
+      const part = cut(read, size())
       if (part.bytes.length === 0) return this.#reply(received, request, refusal(CODE.BAD_REQUEST, 'behind the end'))
-      this.#answer(received, request, { code: flow.code, options: [...flow.options, [OPTION.BLOCK2, blockValue(block.offset, part.more, block.size)]], payload: part.bytes })
+      this.#answer(received, request, { code: flow.code, options: [...flow.options, [OPTION.BLOCK2, blockValue(block.offset, part.more, size())]], payload: part.bytes })
     }, (error) => this.#reply(received, request, this.#thrown(error, request)))
+  }
+
+  /** Bytes of the blocks that go to a peer at once now. */
+  #room(to: Endpoint): number {
+    return this.endpoint.room?.(to) || MAX_BLOCK
   }
 
   /** The message that an answer becomes; with a first block of it, where it is long. */
@@ -331,7 +338,8 @@ export class CoapServer {
     const wanted = readBlock(message, OPTION.BLOCK2)
     // A refusal is told from its beginning, whatever was asked for.
     const asked = wanted === undefined || wanted === 'malformed' || done >> 5 !== 2 ? undefined : wanted
-    const size = Math.min(asked?.size ?? 1024, this.#settings.blockSize)
+    const most = Math.min(asked?.size ?? Infinity, sizeOf(this.#settings.blockSize))
+    const size = Math.min(most, this.#room(request.from))
     const offset = asked?.offset ?? 0
     if (whole !== undefined && whole.length <= size && offset === 0) {
       if (tag !== undefined) all.push([OPTION.ETAG, tag])
@@ -342,11 +350,14 @@ export class CoapServer {
     tag ??= whole === undefined ? this.#env.random.fill(new Uint8Array(4)) : hashOf(whole)
     all.push([OPTION.ETAG, tag])
     const flow = new Outflow(done, all, whole ?? payload as AsyncIterable<Uint8Array>, request.payload)
-    return this.#after(flow.read(offset, size), (part) => {
-      if (part!.bytes.length === 0 && offset > 0) return { code: CODE.BAD_REQUEST }
-      if (part!.more) this.#transfers.keep(keyOf(message, request.from, 'down'), flow)
+    return this.#after(flow.read(offset, size), (read) => {
+      // What comes in pieces may have taken its time, and others wait by now.
+      const now = Math.min(most, this.#room(request.from))
+      const { bytes, more } = cut(read!, now)
+      if (bytes.length === 0 && offset > 0) return { code: CODE.BAD_REQUEST }
+      if (more) this.#transfers.keep(keyOf(message, request.from, 'down'), flow)
       const sized: Option[] = flow.size === undefined || offset > 0 ? [] : [[OPTION.SIZE2, flow.size]]
-      return { code: done, options: [...all, ...sized, [OPTION.BLOCK2, blockValue(offset, part!.more, size)]], payload: part!.bytes }
+      return { code: done, options: [...all, ...sized, [OPTION.BLOCK2, blockValue(offset, more, now)]], payload: bytes }
     }, (error) => ({ code: this.#thrown(error, request).code! }))
   }
 

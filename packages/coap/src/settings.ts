@@ -25,6 +25,7 @@ export const defaults = {
   maxWaiting: 64,
   blockSize: 1024,
   maxBody: 1 << 20,
+  maxMessage: 65_664,
   maxTransfers: 64,
   maxPending: 1024,
   maxObservers: 64,

@@ -15,7 +15,7 @@ import { CODE, CoapClient, CoapServer, OPTION, type CoapStatistics, type Setting
 import { defaults } from '../src/settings.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
-import { BASE_SIZE, Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
+import { Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
 import { Message, type Draft } from '../src/wire.ts'
 
 const test = suite('CoAP: TCP')
@@ -85,7 +85,7 @@ test('RFC 8323 §5.3: a CSM is the first that is said, and that is heard', () =>
   const [{ data }] = drain() as [ConnectionOutput & { kind: 'write' }]
   const message = new Message()
   readFrame(data, message)
-  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, BASE_SIZE])
+  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, defaults.maxMessage])
   hear(NONE, { code: CODE.GET })
   assert.equal(say(), ['7.05', 'end'])
   connection.handle({ kind: 'request', exchange: 1, to: { address: '::', port: 1 }, draft: { code: CODE.GET }, confirmable: true }, 1)
@@ -116,7 +116,7 @@ test('RFC 8323 §5.4 to §5.6: pings, release and abort', () => {
 })
 
 test('a request that is never answered is ETIMEDOUT, and a message that is too large ends it', () => {
-  const { connection, hear, say } = begin({ responseTimeout: 1000 })
+  const { connection, hear, say } = begin({ responseTimeout: 1000, maxMessage: 1152 })
   hear(NONE, { code: SIGNAL.CSM })
   connection.handle({ kind: 'request', exchange: 5, to: { address: '::', port: 1 }, draft: { code: CODE.GET }, confirmable: true }, 0)
   say()

@@ -8,13 +8,14 @@ import WebSocket, { WebSocketServer } from 'ws'
 import { system, virtual } from '@favonius/clock'
 import type { Env } from '@favonius/contract'
 import { codeOf, suite } from '@favonius/testing'
-import { CODE, CoapClient, CoapServer, OPTION, type Settings } from '../src/index.ts'
-import { BASE_SIZE, MAX_MESSAGE_SIZE, SIGNAL } from '../src/tcp/wire.ts'
+import { CODE, CoapClient, CoapServer, defaults, OPTION, type Settings } from '../src/index.ts'
+import { MAX_MESSAGE_SIZE, SIGNAL } from '../src/tcp/wire.ts'
 import { Message } from '../src/wire.ts'
 import { CoapWebSockets, SUBPROTOCOL, type WebSocketLike } from '../src/ws/index.ts'
 import { emitMessage, inMessages, readMessage } from '../src/ws/wire.ts'
 import { program, TOLD } from './program.ts'
 import { serve } from './served.ts'
+import { ends, type End } from './streams.ts'
 
 const test = suite('CoAP: WebSockets')
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -43,62 +44,6 @@ test('fuzz: whatever is read, nothing is thrown, and no more than the limit is t
 })
 
 // ---- in memory ----
-
-/** One end of a WebSocket in memory: what is sent comes to the other 10 ms later. */
-class End implements WebSocketLike {
-  binaryType = ''
-  readyState = 0
-  bufferedAmount = 0
-  protocol: string
-  other!: End
-  /** What was sent, when it is to be looked at. */
-  readonly sent: Uint8Array[] = []
-  readonly #env: Env
-  readonly #listeners = new Map<string, ((event: { readonly data: unknown }) => void)[]>()
-
-  constructor(env: Env, protocol: string) {
-    this.#env = env
-    this.protocol = protocol
-  }
-
-  addEventListener(type: string, listener: (event: { readonly data: unknown }) => void): void {
-    this.#listeners.set(type, [...this.#listeners.get(type) ?? [], listener])
-  }
-
-  tell(type: string, data?: unknown): void {
-    for (const listener of this.#listeners.get(type) ?? []) listener({ data })
-  }
-
-  later(body: () => void): void {
-    this.#env.clock.timer(body).schedule(this.#env.clock.now() + 10)
-  }
-
-  send(data: Uint8Array<ArrayBuffer>): void {
-    assert.is(this.readyState, 1)
-    this.sent.push(data.slice())
-    const { buffer } = data.slice()
-    this.later(() => this.other.tell('message', buffer))
-  }
-
-  close(): void {
-    if (this.readyState > 1) return
-    this.readyState = 2
-    this.later(() => {
-      for (const end of [this, this.other]) {
-        if (end.readyState === 3) continue
-        end.readyState = 3
-        end.tell('close')
-      }
-    })
-  }
-}
-
-const ends = (env: Env, protocol = SUBPROTOCOL): readonly [End, End] => {
-  const [a, b] = [new End(env, protocol), new End(env, protocol)]
-  a.other = b
-  b.other = a
-  return [a, b]
-}
 
 /** A server, and a client whose sockets it accepts. */
 async function between(body: (made: { env: Env; client: CoapClient; server: CoapServer; accepting: CoapWebSockets; asking: CoapWebSockets; urls: string[]; sockets: End[] }) => Promise<void>, settings: Partial<Settings> = {}, protocol = SUBPROTOCOL): Promise<void> {
@@ -138,7 +83,7 @@ test('both ends: the program, over one WebSocket at the path of RFC 8323 §8.3',
   assert.equal([asking.connections, accepting.connections, server.kept.observers], [1, 1, 0])
   const message = new Message()
   assert.is(readMessage(sockets[0]!.sent[0]!, message), undefined)
-  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, BASE_SIZE], 'a CSM is the first that is said')
+  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, defaults.maxMessage], 'a CSM is the first that is said')
   assert.equal([asking.statistics.dropped, accepting.statistics.dropped].map((dropped) => Object.values(dropped).some((count) => count > 0)), [false, false])
   await client.get('coap+ws://[2001:db8::2]:8080/hello')
   assert.is(urls[1], 'ws://[2001:db8::2]:8080/.well-known/coap')
@@ -157,7 +102,7 @@ test('what waits is told when the WebSocket closes, and the next request opens a
 }))
 
 test('what is no message ends it with an abort: text, a length, and more than the limit', () => between(async ({ client, accepting, sockets }) => {
-  for (const [i, bad] of ['text', Uint8Array.of(0x10, 1).buffer, new Uint8Array(BASE_SIZE + 1).buffer].entries()) {
+  for (const [i, bad] of ['text', Uint8Array.of(0x10, 1).buffer, new Uint8Array(defaults.maxMessage + 1).buffer].entries()) {
     await client.get('coap+ws://host/hello')
     const waits = codeOf(client.get('coap+ws://host/hello'))
     sockets[i]!.other.tell('message', bad)

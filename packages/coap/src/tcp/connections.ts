@@ -1,6 +1,7 @@
 /** Connections by their peers, and the loop of each: what CoAP over TCP and over WebSockets have in common (RFC 8323). */
 
 import type { Endpoint, Env, Instant, Timer } from '@favonius/contract'
+import { MAX_BLOCK } from '../blocks.ts'
 import type { Carrier, Told } from '../endpoint.ts'
 import type { CoapInput } from '../events.ts'
 import { defaults, type Settings } from '../settings.ts'
@@ -13,6 +14,8 @@ export const WAITING = 1 << 18
 
 /** What is under a connection: messages leave by it, in order. */
 export interface Pipe {
+  /** Bytes that wait. */
+  readonly waiting: number
   /** One message. What cannot go yet waits. */
   write(data: Uint8Array<ArrayBuffer>): void
   /** It ends when what waits is written. */
@@ -22,7 +25,7 @@ export interface Pipe {
 }
 
 /** What is under a connection as long as nothing is, or when nothing comes. */
-export const NOWHERE: Pipe = { write() {}, end() {}, close() {} }
+export const NOWHERE: Pipe = { waiting: 0, write() {}, end() {}, close() {} }
 
 /** One connection. */
 export class Link {
@@ -76,6 +79,14 @@ export abstract class Connections implements Carrier {
     return this.#links.size
   }
 
+  /** As much as the peer takes, but what waits for it: many bodies at once are not more than may wait. */
+  room(to: Endpoint): number {
+    const link = this.#links.get(keyOf(to))
+    if (link === undefined) return 0
+    const { connection: { room }, pipe: { waiting } } = link
+    return room > MAX_BLOCK ? Math.max(2 * MAX_BLOCK, Math.min(room, WAITING - waiting) & -MAX_BLOCK) : room
+  }
+
   handle(input: CoapInput): void {
     switch (input.kind) {
       case 'request': case 'ping': return this.give(this.#links.get(keyOf(input.to)) ?? this.begin(input.to, (link) => this.connect(link)), input)
@@ -92,7 +103,7 @@ export abstract class Connections implements Carrier {
   }
 
   /** Whether one may be accepted; it is counted when not. */
-  protected room(from: Endpoint): boolean {
+  protected admits(from: Endpoint): boolean {
     if (!this.#closed && (this.#links.size < this.settings.maxPeers || this.#links.has(keyOf(from)))) return true
     this.statistics.dropped.peers++
     return false

@@ -13,13 +13,12 @@ import { inStreams } from './wire.ts'
 class StreamPipe implements Pipe {
   stream: Stream | undefined
   readonly #waiting: Uint8Array[] = []
-  /** Bytes in `#waiting`. */
-  #bytes = 0
+  waiting = 0
   #ending = false
 
   write(data: Uint8Array): void {
     this.#waiting.push(data)
-    this.#bytes += data.length
+    this.waiting += data.length
     this.drain()
   }
 
@@ -37,18 +36,18 @@ class StreamPipe implements Pipe {
     const { stream } = this
     const waiting = this.#waiting
     if (stream === undefined) return
-    const before = this.#bytes
+    const before = this.waiting
     while (waiting.length > 0) {
       const taken = stream.write(waiting[0]!)
-      this.#bytes -= taken
+      this.waiting -= taken
       if (taken < waiting[0]!.length) {
         waiting[0] = waiting[0]!.subarray(taken)
         break
       }
       waiting.shift()
     }
-    if (this.#bytes > 2 * WAITING) return stream.abort()
-    if (this.#bytes > WAITING) stream.pause()
+    if (this.waiting > 2 * WAITING) return stream.abort()
+    if (this.waiting > WAITING) stream.pause()
     else if (before > WAITING) stream.resume()
     if (this.#ending && waiting.length === 0) stream.end()
   }
@@ -73,7 +72,7 @@ export class CoapStreams extends Connections {
   /** Accepts connections; port 5683 unless given. Rejects as `StreamNet.listen` does. */
   async listen({ address, port = 5683 }: Partial<Endpoint> = {}): Promise<void> {
     this.#listener = await this.#net.listen({ port, ...(address === undefined ? {} : { address }) }, (stream) => {
-      if (!this.room(stream.remote)) {
+      if (!this.admits(stream.remote)) {
         stream.abort()
         return { receive() {}, closed() {} }
       }

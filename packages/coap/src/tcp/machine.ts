@@ -1,6 +1,7 @@
 /** One connection, without a loop: RFC 8323 §5 and §7. Read §5.3 before touching what is said first. */
 
 import type { Endpoint, Instant, Machine } from '@favonius/contract'
+import { MAX_BLOCK } from '../blocks.ts'
 import { unacceptable } from '../definitions.ts'
 import type { Asked, CoapInput, CoapOutput } from '../events.ts'
 import { Job, Jobs } from '../jobs.ts'
@@ -47,6 +48,8 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   readonly #out: ConnectionOutput[] = []
   /** Bytes of the largest message that the peer takes; 0 until it has said so, by a CSM. */
   #most = 0
+  /** It has said that it knows blocks. */
+  #blocks = false
   #ended = false
 
   /** Without `serves` requests are answered 4.04. */
@@ -56,9 +59,9 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     this.#statistics = statistics
     this.#serves = serves
     this.#framing = framing
-    this.#reader = framing.reader(BASE_SIZE)
-    // RFC 8323 §5.3: the first thing that is said. No more than the base: so that blocks have their usual sizes (§6).
-    this.#write(NO_TOKEN, { code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, BASE_SIZE], [BLOCK_WISE_TRANSFER, '']] })
+    this.#reader = framing.reader(settings.maxMessage)
+    // RFC 8323 §5.3: the first thing that is said.
+    this.#write(NO_TOKEN, { code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, settings.maxMessage], [BLOCK_WISE_TRANSFER, '']] })
   }
 
   handle(input: ConnectionInput, now: Instant): void {
@@ -115,6 +118,12 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     return this.#exchanges.has(exchange)
   }
 
+  /** Bytes of the blocks that the peer takes at once, in multiples of 1024: of more than one where it has said that it knows BERT (RFC 8323 §5.3.2); 0 until it has said anything. */
+  get room(): number {
+    const most = this.#blocks ? Math.min(this.#most, this.#settings.maxMessage) : BASE_SIZE
+    return this.#most && most - (BASE_SIZE - MAX_BLOCK) & -MAX_BLOCK
+  }
+
   /** Exchanges that are not over. */
   get open(): number {
     return this.#exchanges.size
@@ -129,7 +138,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   /** False when it is more than the peer takes: then it is not sent. */
   #write(token: Uint8Array, draft: Draft): boolean {
     const data = this.#framing.emit(token, draft)
-    if (data.length > Math.max(this.#most, BASE_SIZE)) {
+    if (data.length > (this.#most || BASE_SIZE)) {
       this.#statistics.dropped.unsent++
       return false
     }
@@ -205,7 +214,9 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     while (message.next()) if ((message.number & 1) === 1) return this.#abort(`option ${message.number}`)
     switch (message.code) {
       case SIGNAL.CSM: {
-        this.#most = message.uint(MAX_MESSAGE_SIZE) ?? (this.#most || BASE_SIZE)
+        // Less than the base is of no use to anybody.
+        this.#most = Math.max(BASE_SIZE, message.uint(MAX_MESSAGE_SIZE) ?? this.#most)
+        this.#blocks ||= message.find(BLOCK_WISE_TRANSFER)
         return
       }
       case SIGNAL.PING: return void this.#write(message.token, { code: SIGNAL.PONG })

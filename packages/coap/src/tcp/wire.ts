@@ -106,6 +106,7 @@ export function readFrame(frame: Uint8Array, message: Message): string | undefin
   // As if it were confirmable: what is wrong with it is answered.
   message.type = 0
   message.id = 0
+  message.reliable = true
   message.code = frame[1 + extended]!
   return message.readFrom(2 + extended, frame[0]! & 15)
 }

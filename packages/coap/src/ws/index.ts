@@ -56,6 +56,10 @@ class SocketPipe implements Pipe {
     if (socket.bufferedAmount > 2 * WAITING) socket.close()
   }
 
+  get waiting(): number {
+    return this.#socket.bufferedAmount
+  }
+
   opened(): void {
     for (const data of this.#waiting.splice(0)) this.write(data)
   }
@@ -100,7 +104,7 @@ export class CoapWebSockets extends Connections {
       this.statistics.dropped.malformed++
       return socket.close()
     }
-    if (!this.room(from)) return socket.close()
+    if (!this.admits(from)) return socket.close()
     this.begin(from, (link) => this.#over(link, socket))
   }
 

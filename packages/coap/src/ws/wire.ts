@@ -25,6 +25,7 @@ export function readMessage(data: Uint8Array, message: Message): string | undefi
   // As if it were confirmable: what is wrong with it is answered.
   message.type = 0
   message.id = 0
+  message.reliable = true
   message.code = data[1]!
   return message.readFrom(HEADER, data[0]!)
 }
