@@ -7,17 +7,20 @@ import type { Instant } from '@favonius/contract'
 import { between } from '@favonius/inet'
 import type { AnswerInput } from './events.ts'
 import { Outgoing, Received, type Peer, type Remembered } from './peer.ts'
+import { serverDefaults, type Settings } from './serving.ts'
 import type { Transmission } from './transmission.ts'
 import * as TYPE from './types.ts'
 import { emit, type Message } from './wire.ts'
 
 export class Answers {
   readonly #transmission: Transmission
+  readonly #settings: Settings
   /** Of each observer the notification that went last. */
   readonly #notifications = new Map<number, Outgoing>()
 
   constructor(transmission: Transmission) {
     this.#transmission = transmission
+    this.#settings = { ...serverDefaults, ...transmission.settings }
   }
 
   handle(input: AnswerInput, now: Instant): void {
@@ -30,9 +33,9 @@ export class Answers {
 
   /** A request has come. */
   asked(remembered: Remembered, message: Message, multicast: boolean, now: Instant): void {
-    const { jobs, out, settings } = this.#transmission
+    const { jobs, out } = this.#transmission
     const request = new Received(remembered, message.own(), multicast)
-    if (request.confirmable) jobs.schedule(request, now + settings.ackDelay)
+    if (request.confirmable) jobs.schedule(request, now + this.#settings.ackDelay)
     out.push({ kind: 'request', request, message: request.message })
   }
 
@@ -64,7 +67,7 @@ export class Answers {
     if (!multicast) return transmission.send(outgoing.data, peer)
     // RFC 7252 §8.2: not everybody at once.
     request.answer = outgoing.data
-    transmission.jobs.schedule(request, now + between(transmission.random, 0, transmission.settings.leisure))
+    transmission.jobs.schedule(request, now + between(transmission.random, 0, this.#settings.leisure))
   }
 
   #notify({ observer, to, token, draft, confirmable }: AnswerInput & { kind: 'notify' }, now: Instant): void {

@@ -5,10 +5,10 @@ import { failure } from '@favonius/inet'
 import type { Asker } from './asker.ts'
 import * as CODE from './codes.ts'
 import * as OPTION from './numbers.ts'
-import { BERT, blockValue, cut, fits, MAX_BLOCK, readBlock, sizeOf, sizeWithin, type Block } from './blocks.ts'
+import { BERT, blockValue, fits, MAX_BLOCK, readBlock, sizeOf, sizeWithin, type Block } from './blocks.ts'
 import { join, Pieces, wholeOf, type Payload } from './body.ts'
 import { CoapResponse } from './response.ts'
-import type { Settings } from './settings.ts'
+import type { EndSettings } from './settings.ts'
 import { fourBytes, type Draft, type Option } from './wire.ts'
 
 /** What a request may say beyond its method and URI. */
@@ -69,9 +69,9 @@ export class Ask {
   readonly #code: number
   readonly #options: readonly Option[]
   readonly #call: CoapCall
-  readonly #settings: Settings
+  readonly #settings: EndSettings
 
-  constructor(client: Asker, to: Endpoint, code: number, options: readonly Option[], call: CoapCall, settings: Settings) {
+  constructor(client: Asker, to: Endpoint, code: number, options: readonly Option[], call: CoapCall, settings: EndSettings) {
     this.#client = client
     this.to = to
     this.#code = code
@@ -118,10 +118,10 @@ export class Ask {
       // RFC 8323 §5.3: what it takes a peer says before all else, and so before it answers a ping.
       if (this.#client.room(this.to) === 0) await this.#client.greet(this.to, this.#call.signal)
       for (let offset = 0; ;) {
-        const part = await pieces.peek(room())
+        await pieces.fill(room())
         // Others may wait by now.
         const size = room()
-        const { bytes, more } = cut(part, size)
+        const { bytes, more } = pieces.part(size)
         const options: Option[] = [...this.#options, [OPTION.REQUEST_TAG, tag], [OPTION.BLOCK1, blockValue(offset, more, size)]]
         if (offset === 0 && payload !== undefined) options.push([OPTION.SIZE1, payload.length])
         // What is said of the answer is said with the last block, which it answers.

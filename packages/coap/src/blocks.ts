@@ -1,6 +1,7 @@
 /** The block options: RFC 7959 §2.2, and RFC 8323 §6 where messages are reliable. */
 
 import { failure } from '@favonius/inet'
+import * as TYPE from './types.ts'
 import type { Message } from './wire.ts'
 
 /** A part of a body. */
@@ -30,7 +31,7 @@ export function readBlock(message: Message, number: number): Block | 'malformed'
   if (!message.find(number)) return undefined
   const value = message.valueUint()
   const size = (value & 7) > 6 ? BERT : 16 << (value & 7)
-  if (message.length > 3 || (size > MAX_BLOCK && !message.reliable)) return 'malformed'
+  if (message.length > 3 || (size > MAX_BLOCK && message.type !== TYPE.NONE)) return 'malformed'
   return { offset: (value >>> 4) * Math.min(size, MAX_BLOCK), size, more: (value & 8) !== 0 }
 }
 

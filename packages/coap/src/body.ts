@@ -1,5 +1,6 @@
 /** Bodies that are sent: bytes, or pieces as they come. */
 
+import type { Part } from './blocks.ts'
 import { NOTHING } from './message.ts'
 import { toBytes } from './text.ts'
 
@@ -33,8 +34,8 @@ export class Pieces {
     this.#from = Symbol.asyncIterator in payload ? payload[Symbol.asyncIterator]() : payload[Symbol.iterator]()
   }
 
-  /** The next `size` bytes, fewer at the end alone, and whether more follow. They stay until `drop`. */
-  async peek(size: number): Promise<{ readonly bytes: Uint8Array; readonly more: boolean }> {
+  /** Brings so many bytes here, fewer at the end alone. */
+  async fill(size: number): Promise<void> {
     const pieces = [this.#have]
     let length = this.#have.length
     // One byte more, to know whether there is one.
@@ -48,7 +49,11 @@ export class Pieces {
       }
     }
     if (pieces.length > 1) this.#have = join(pieces)
-    return { bytes: this.#have.subarray(0, size), more: length > size }
+  }
+
+  /** The first `size` bytes of what is here, and whether more follow. They stay until `drop`. */
+  part(size: number): Part {
+    return { bytes: this.#have.subarray(0, size), more: this.#have.length > size }
   }
 
   drop(length: number): void {

@@ -11,7 +11,7 @@ import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 import * as OPTION from './numbers.ts'
 import { Observation } from './observation.ts'
 import { CoapResponse } from './response.ts'
-import { defaults, type Settings } from './settings.ts'
+import { defaults, type EndSettings } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
 import { parseUri, type Target } from './uri.ts'
 import { Message, type Draft } from './wire.ts'
@@ -19,7 +19,7 @@ import { Message, type Draft } from './wire.ts'
 export type { CoapCall, Method, ObserveCall } from './ask.ts'
 
 /** Defaults are those of `coapOptions`. */
-export interface CoapClientOptions extends Partial<Settings> {
+export interface CoapClientOptions extends Partial<EndSettings> {
   /** Who knows the addresses of names in URIs; without one they are refused with ENOTFOUND. */
   readonly resolver?: NameResolver | undefined
   /** Where its socket is opened: a free port of both families unless given. */
@@ -39,7 +39,7 @@ const SAID: Readonly<Record<string, string>> = {
 export class CoapClient implements Asker {
   readonly #endpoint: Carrier
   readonly #env: Env
-  readonly #settings: Settings
+  readonly #settings: EndSettings
   readonly #options: CoapClientOptions
   readonly #waiting = new Map<number, Waiting>()
   readonly #targets = new Map<string, Target>()

@@ -29,14 +29,14 @@ export const definitions: Readonly<Record<number, readonly [least: number, most:
  * The first critical option that is not to be understood, which a request is refused for (RFC 7252 §5.4.1); undefined when there is none. One
  * that is known, and is too short, too long or repeated, counts as unknown (§5.4.3, §5.4.5).
  */
-export function unacceptable(message: Message, known: (number: number) => boolean = () => false): number | undefined {
+export function unacceptable(message: Message): number | undefined {
   let last = -1
   message.rewind()
   while (message.next()) {
     const { number, length } = message
     if (isCritical(number)) {
       const row = definitions[number]
-      if (row === undefined ? !known(number) : length < row[0] || length > row[1] || (number === last && row[2] !== true)) return number
+      if (row === undefined || length < row[0] || length > row[1] || (number === last && row[2] !== true)) return number
     }
     last = number
   }

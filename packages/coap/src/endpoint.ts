@@ -4,7 +4,7 @@ import type { DatagramNet, DatagramSocket, Endpoint, Env, Instant, Timer } from 
 import { failure } from '@favonius/inet'
 import type { CoapInput, CoapOutput } from './events.ts'
 import { CoapMachine } from './machine.ts'
-import type { Settings } from './settings.ts'
+import type { EndSettings } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
 
 /** What a role hears of. */
@@ -19,7 +19,7 @@ export interface Carrier {
   /** Whether an endpoint's address may be a name: it is found below, as a browser does. */
   readonly names?: boolean
   readonly env: Env
-  readonly settings: Settings
+  readonly settings: EndSettings
   readonly statistics: CoapStatistics
   /** Where it hears; undefined before it is open. */
   readonly local: Endpoint | undefined
@@ -41,7 +41,7 @@ export interface Carrier {
 export class CoapEndpoint implements Carrier {
   readonly scheme = 'coap'
   readonly env: Env
-  readonly settings: Settings
+  readonly settings: EndSettings
   readonly machine: CoapMachine
   client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
@@ -54,7 +54,7 @@ export class CoapEndpoint implements Carrier {
   #closed = false
 
   /** Without `Answers` it serves nothing. */
-  constructor(net: DatagramNet, env: Env, settings: Settings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
+  constructor(net: DatagramNet, env: Env, settings: EndSettings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
     this.net = net
     this.env = env
     this.settings = settings

@@ -12,14 +12,11 @@ import { unacceptable } from './definitions.ts'
 import type { AnswerInput, CoapInput, CoapOutput } from './events.ts'
 import { Memory } from './memory.ts'
 import { Exchange, Outgoing, type Peer, type Received, type Remembered } from './peer.ts'
-import type { Settings } from './settings.ts'
+import type { EndSettings } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
 import { Transmission } from './transmission.ts'
 import * as TYPE from './types.ts'
 import { emit, emptyMessage, fourBytes, HEADER, Message } from './wire.ts'
-
-/** RFC 7252 §5.3.1: 32 bits at random, where nothing else protects. */
-const TOKEN = 4
 
 const isResponse = (code: number): boolean => code >= 0x40 && code < 0xc0
 
@@ -39,7 +36,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
   readonly #message = new Message()
 
   /** Without `Answers` it is a client alone, and requests that come are rejected. */
-  constructor(random: Env['random'], settings: Settings, answers?: new (transmission: Transmission) => ServerHalf) {
+  constructor(random: Env['random'], settings: EndSettings, answers?: new (transmission: Transmission) => ServerHalf) {
     this.#transmission = new Transmission(random, settings, (outgoing, code, now) => this.#lost(outgoing, code, now))
     this.#answers = answers && new answers(this.#transmission)
   }
@@ -197,7 +194,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
       return this.#end(exchange, now)
     }
     if (code !== CODE.EMPTY) {
-      if (exchange === undefined || tokenOf(message) !== exchange.number) return void dropped.token++
+      if (exchange === undefined || message.tokenUint !== exchange.number) return void dropped.token++
       if (unacceptable(message) !== undefined) return this.#refuse(exchange, now)
       return this.#answered(exchange, message, peer, now)
     }
@@ -211,7 +208,7 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
 
   /** A response in a message of its own. */
   #response(message: Message, peer: Peer, now: Instant): void {
-    const exchange = this.#exchanges.get(tokenOf(message))
+    const exchange = this.#exchanges.get(message.tokenUint)
     const ours = exchange !== undefined && (exchange.peer === undefined || exchange.peer === peer)
     if (!ours || unacceptable(message) !== undefined) {
       // RFC 7252 §4.2, RFC 7641 §3.6: so that nobody goes on to tell us what we do not want to hear.
@@ -249,10 +246,4 @@ export class CoapMachine implements Machine<CoapInput, CoapOutput> {
     }
     return this.#memory.add(peer, id, now + times.exchangeLifetime)
   }
-}
-
-/** The token as the number of an exchange; −1 when it is none of ours. */
-function tokenOf({ u8, tokenAt, tokenLength }: Message): number {
-  if (tokenLength !== TOKEN) return -1
-  return ((u8[tokenAt]! << 24) | (u8[tokenAt + 1]! << 16) | (u8[tokenAt + 2]! << 8) | u8[tokenAt + 3]!) >>> 0
 }

@@ -16,11 +16,10 @@ export const NOTHING = /* @__PURE__ */ new Uint8Array(0)
 /** A message, read in place. One may be shown one datagram after the other. */
 export class Message {
   u8: Uint8Array = NOTHING
+  /** `TYPE.CON`… */
   type = 0
   code = 0
   id = 0
-  /** What carries it loses nothing, and has messages of any length (RFC 8323). */
-  reliable = false
   tokenAt = 0
   tokenLength = 0
   /** Where the payload begins; the end when there is none. */
@@ -37,12 +36,12 @@ export class Message {
   read(u8: Uint8Array): string | undefined {
     this.u8 = u8
     const first = u8[0]!
-    if (u8.length < HEADER) return 'shorter than a header'
+    if (u8.length < HEADER) return 'a short header'
     if (first >> 6 !== 1) return 'another version'
     this.type = (first >> 4) & 3
     this.code = u8[1]!
     this.id = (u8[2]! << 8) | u8[3]!
-    if (this.code === 0 && (u8.length > HEADER || (first & 15) > 0)) return 'an empty message that is none'
+    if (this.code === 0 && (u8.length > HEADER || (first & 15) > 0)) return 'a long empty message'
     return this.readFrom(HEADER, first & 15)
   }
 
@@ -52,29 +51,29 @@ export class Message {
     const end = u8.length
     this.tokenAt = at
     this.tokenLength = tokenLength
-    if (tokenLength > MAX_TOKEN) return 'a token of over 8 bytes'
+    if (tokenLength > MAX_TOKEN) return 'a long token'
     at += tokenLength
-    if (at > end) return 'a token runs past the end'
+    if (at > end) return 'a short token'
     this.#optionsAt = at
     this.#end = this.payloadAt = end
     let number = 0
     while (at < end) {
       const byte = u8[at++]!
       if (byte === 0xff) {
-        if (at === end) return 'a payload of no bytes'
+        if (at === end) return 'a short payload'
         this.#end = at - 1
         this.payloadAt = at
         break
       }
       let delta = byte >> 4
       let length = byte & 15
-      if (delta === 15 || length === 15) return 'an option delta or length of 15'
+      if (delta === 15 || length === 15) return 'an option of 15'
       if (delta > 12) delta = delta === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
       if (length > 12) length = length === 13 ? 13 + u8[at++]! : 269 + (u8[at++]! << 8) + u8[at++]!
       number += delta
       at += length
       // Negated, for what was read past the end is not a number.
-      if (!(at <= end && number <= 0xffff)) return 'an option runs past the end'
+      if (!(at <= end && number <= 0xffff)) return 'a short option'
     }
     this.rewind()
     return undefined
@@ -119,9 +118,7 @@ export class Message {
 
   /** The value at the cursor, as a number (RFC 7252 §3.2): of more than six bytes it makes no sense. */
   valueUint(): number {
-    let value = 0
-    for (let at = this.at, end = at + this.length; at < end; at++) value = value * 256 + this.u8[at]!
-    return value
+    return uintAt(this.u8, this.at, this.length)
   }
 
   /** The value at the cursor, as text. */
@@ -157,6 +154,11 @@ export class Message {
     return this.u8.subarray(this.tokenAt, this.tokenAt + this.tokenLength)
   }
 
+  /** The token as a number, when it has four bytes; −1 otherwise. */
+  get tokenUint(): number {
+    return this.tokenLength === 4 ? uintAt(this.u8, this.tokenAt, 4) : -1
+  }
+
   /** Borrowed; of no bytes when there is none. */
   get payload(): Uint8Array {
     return this.u8.subarray(this.payloadAt)
@@ -172,8 +174,13 @@ export class Message {
     copy.type = this.type
     copy.code = this.code
     copy.id = this.id
-    copy.reliable = this.reliable
     copy.readFrom(this.tokenAt, this.tokenLength)
     return copy
   }
+}
+
+function uintAt(u8: Uint8Array, at: number, length: number): number {
+  let value = 0
+  for (const end = at + length; at < end; at++) value = value * 256 + u8[at]!
+  return value
 }

@@ -8,18 +8,21 @@ import { OBSERVE_MASK } from './observe.ts'
 import { Observers, type Observer } from './observers.ts'
 import type { CoapRequest } from './request.ts'
 import type { Resource } from './router.ts'
+import type { Settings } from './serving.ts'
 import type { Draft, OptionValue } from './wire.ts'
 
 export class Notifier {
   readonly observers: Observers
   readonly #endpoint: Carrier
+  readonly #settings: Settings
   readonly #draft: (observer: Observer) => Draft | Promise<Draft>
 
   /** `draft` answers an observer's request anew. */
-  constructor(endpoint: Carrier, draft: (observer: Observer) => Draft | Promise<Draft>) {
+  constructor(endpoint: Carrier, settings: Settings, draft: (observer: Observer) => Draft | Promise<Draft>) {
     this.#endpoint = endpoint
+    this.#settings = settings
     this.#draft = draft
-    this.observers = new Observers(endpoint.settings.maxObservers)
+    this.observers = new Observers(settings.maxObservers)
   }
 
   get #now(): Instant {
@@ -71,7 +74,7 @@ export class Notifier {
       observer.again = true
       return
     }
-    const { notifyInterval, confirmInterval } = this.#endpoint.settings
+    const { notifyInterval, confirmInterval } = this.#settings
     const now = this.#now
     const confirmable = observer.resource.options.observable !== 'unconfirmed' || now - observer.confirmed >= confirmInterval
     if (!confirmable && observer.sequence > 1 && now - observer.sent < notifyInterval) {

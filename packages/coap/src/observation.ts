@@ -8,7 +8,7 @@ import type { Asker } from './asker.ts'
 import { Inbox } from './inbox.ts'
 import { DEREGISTER, isNewer, REGISTER } from './observe.ts'
 import { CoapResponse } from './response.ts'
-import type { Settings } from './settings.ts'
+import type { EndSettings } from './settings.ts'
 import type { Message } from './wire.ts'
 
 /** RFC 7641 §3.3.1: milliseconds behind Max-Age, at random, until it is asked whether the server still knows of us. */
@@ -35,7 +35,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
   #count = 0
 
   /** @internal */
-  constructor(client: Asker, env: Env, settings: Settings, uri: string, call: ObserveCall) {
+  constructor(client: Asker, env: Env, settings: EndSettings, uri: string, call: ObserveCall) {
     this.#client = client
     this.#env = env
     this.#call = call

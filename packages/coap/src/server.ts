@@ -17,7 +17,8 @@ import * as OPTION from './numbers.ts'
 import { DEREGISTER, REGISTER } from './observe.ts'
 import { CoapError, CoapRequest, type Answer, type CoapReply, type Handler } from './request.ts'
 import { Resource, Router, type ResourceOptions } from './router.ts'
-import { defaults, timesOf, type Settings } from './settings.ts'
+import { serverDefaults, type Settings } from './serving.ts'
+import { timesOf } from './settings.ts'
 import type { CoapStatistics } from './statistics.ts'
 import { toBytes } from './text.ts'
 import { Assembly, Feed, keyOf, Outflow, Transfers } from './transfers.ts'
@@ -67,7 +68,7 @@ export class CoapServer {
 
   /** Opens a port. Rejects as `DatagramNet.open` does: EADDRINUSE, EADDRNOTAVAIL… */
   static async open(net: DatagramNet, env: Env, options: CoapServerOptions = {}): Promise<CoapServer> {
-    const endpoint = new CoapEndpoint(net, env, { ...defaults, ...options }, Answers)
+    const endpoint = new CoapEndpoint(net, env, { ...serverDefaults, ...options }, Answers)
     await endpoint.open({ port: options.port ?? COAP_PORT, ...(options.address === undefined ? {} : { address: options.address }) })
     return new CoapServer(endpoint, env, options)
   }
@@ -77,11 +78,11 @@ export class CoapServer {
     this.endpoint = endpoint
     this.#env = env
     this.#options = options
-    this.#settings = endpoint.settings
+    this.#settings = { ...serverDefaults, ...endpoint.settings }
     this.#transfers = new Transfers(env, this.#settings.maxTransfers, timesOf(this.#settings).exchangeLifetime)
     this.#echoes = new Echoes(env)
     this.#groups = new Groups(endpoint)
-    this.#notifier = new Notifier(endpoint, ({ resource, request }) => {
+    this.#notifier = new Notifier(endpoint, this.#settings, ({ resource, request }) => {
       const handler = resource.options[METHODS[request.code]!]
       return this.#after(this.#call(handler, request), (answer) => this.#draft(request, answer))
     })

@@ -1,4 +1,6 @@
-/** Settings of both ends, and the times of RFC 7252 §4.8.2 that follow from them. Their meaning is told in `options.ts`. */
+/** Settings of messages and of clients, and the times of RFC 7252 §4.8.2 that follow from them. Their meaning is told in `options.ts`. */
+
+import type { Settings } from './serving.ts'
 
 /** RFC 7252 §4.8, in milliseconds and bytes, and our limits. */
 export const defaults = {
@@ -15,9 +17,6 @@ export const defaults = {
   probingRate: 1,
   /** MAX_LATENCY. */
   maxLatency: 100_000,
-  /** DEFAULT_LEISURE. */
-  leisure: 5000,
-  ackDelay: 200,
   /** MAX_TRANSMIT_WAIT. */
   responseTimeout: 93_000,
   maxPeers: 1024,
@@ -25,17 +24,11 @@ export const defaults = {
   maxWaiting: 64,
   blockSize: 1024,
   maxBody: 1 << 20,
-  maxMessage: 65_664,
-  maxTransfers: 64,
-  maxPending: 1024,
-  maxObservers: 64,
   maxNotifications: 16,
-  notifyInterval: 3000,
-  confirmInterval: 86_400_000,
 } as const
 
-/** As `coapOptions` has them. */
-export type Settings = { readonly [K in keyof typeof defaults]: number }
+/** Those that an end has; a server has all of them. */
+export type EndSettings = { readonly [K in keyof typeof defaults]: number } & Partial<Settings>
 
 /** RFC 7252 §4.8.2. */
 export interface Times {
@@ -45,7 +38,7 @@ export interface Times {
   readonly nonLifetime: number
 }
 
-export function timesOf({ ackTimeout, ackRandomPercent, backoffPercent, maxRetransmit, maxLatency }: Settings): Times {
+export function timesOf({ ackTimeout, ackRandomPercent, backoffPercent, maxRetransmit, maxLatency }: EndSettings): Times {
   const longest = ackTimeout * ackRandomPercent / 100
   // MAX_TRANSMIT_SPAN: from the first to the last sending of a confirmable message.
   let span = 0

@@ -153,12 +153,15 @@ export class Outflow {
   async #read(offset: number, size: number): Promise<{ readonly bytes: Uint8Array; readonly more: boolean } | undefined> {
     if (offset < this.#at) return undefined
     while (this.#at < offset) {
-      const { bytes } = await this.#pieces!.peek(Math.min(offset - this.#at, 65_536))
+      const step = Math.min(offset - this.#at, 65_536)
+      await this.#pieces!.fill(step)
+      const { bytes } = this.#pieces!.part(step)
       if (bytes.length === 0) break
       this.#pieces!.drop(bytes.length)
       this.#at += bytes.length
     }
-    return this.#pieces!.peek(size)
+    await this.#pieces!.fill(size)
+    return this.#pieces!.part(size)
   }
 
   close(): void {

@@ -9,13 +9,13 @@ import { Jobs } from './jobs.ts'
 import type { CoapOutput } from './events.ts'
 import type { Exchange, Outgoing, Peer, Received, Remembered } from './peer.ts'
 import { Peers } from './peers.ts'
-import { timesOf, type Settings, type Times } from './settings.ts'
+import { timesOf, type EndSettings, type Times } from './settings.ts'
 import { statistics } from './statistics.ts'
 import * as TYPE from './types.ts'
 import { emptyMessage } from './wire.ts'
 
 export class Transmission {
-  readonly settings: Settings
+  readonly settings: EndSettings
   readonly times: Times
   readonly random: Env['random']
   readonly statistics = statistics()
@@ -25,7 +25,7 @@ export class Transmission {
   readonly #lost: (outgoing: Outgoing, code: string, now: Instant) => void
 
   /** `lost` is called for what was not acknowledged, and for what there was no room to keep. */
-  constructor(random: Env['random'], settings: Settings, lost: (outgoing: Outgoing, code: string, now: Instant) => void) {
+  constructor(random: Env['random'], settings: EndSettings, lost: (outgoing: Outgoing, code: string, now: Instant) => void) {
     this.random = random
     this.settings = settings
     this.times = timesOf(settings)

@@ -1,5 +1,7 @@
 /** Kinds of messages: RFC 7252 §3. A module of constants, so that a bundle has those that are used. */
 
+/** Of a message over TCP or a WebSocket: it has none, for what carries it is reliable (RFC 8323 §3.1). */
+export const NONE = -1
 /** Confirmable: to be acknowledged. */
 export const CON = 0
 /** Not confirmable: sent once. */

@@ -83,16 +83,16 @@ test('text is UTF-8, whatever its length', () => {
 })
 
 const MALFORMED = [
-  ['', 'shorter than a header'], ['400100', 'shorter than a header'],
+  ['', 'a short header'], ['400100', 'a short header'],
   ['00010001', 'another version'], ['80010001', 'another version'], ['c0010001', 'another version'],
-  ['40000001 00', 'an empty message that is none'], ['41000001 20', 'an empty message that is none'], ['60000001 ff 01', 'an empty message that is none'],
-  ['49010001 010203040506070809', 'a token of over 8 bytes'], ['4f010001', 'a token of over 8 bytes'],
-  ['44010001 010203', 'a token runs past the end'],
-  ['40010001 ff', 'a payload of no bytes'], ['40010001 b174 ff', 'a payload of no bytes'],
-  ['40010001 f0', 'an option delta or length of 15'], ['40010001 f1 00', 'an option delta or length of 15'], ['40010001 0f 00', 'an option delta or length of 15'],
-  ['40010001 b5 74657374', 'an option runs past the end'], ['40010001 d0', 'an option runs past the end'], ['40010001 e000', 'an option runs past the end'],
-  ['40010001 0d', 'an option runs past the end'], ['40010001 0e00', 'an option runs past the end'],
-  ['40010001 e0ffff', 'an option runs past the end'],
+  ['40000001 00', 'a long empty message'], ['41000001 20', 'a long empty message'], ['60000001 ff 01', 'a long empty message'],
+  ['49010001 010203040506070809', 'a long token'], ['4f010001', 'a long token'],
+  ['44010001 010203', 'a short token'],
+  ['40010001 ff', 'a short payload'], ['40010001 b174 ff', 'a short payload'],
+  ['40010001 f0', 'an option of 15'], ['40010001 f1 00', 'an option of 15'], ['40010001 0f 00', 'an option of 15'],
+  ['40010001 b5 74657374', 'a short option'], ['40010001 d0', 'a short option'], ['40010001 e000', 'a short option'],
+  ['40010001 0d', 'a short option'], ['40010001 0e00', 'a short option'],
+  ['40010001 e0ffff', 'a short option'],
 ] as const
 for (const [text, why] of MALFORMED) test(`RFC 7252 §3: ${text || 'nothing'} is ${why}`, () => assert.is(new Message().read(hex(text)), why))
 
@@ -140,7 +140,7 @@ test('one line for people', () => {
   assert.is(show(hex(`41017d35 20 bb${TEMPERATURE}`)), 'CoAP CON GET 0x7d35 token 20 Uri-Path: "temperature" (17)')
   assert.is(show(hex('61457d35 20 ff 32322e332043')), 'CoAP ACK 2.05 Content 0x7d35 token 20 payload 6 (12)')
   assert.is(show(hex('70007d35')), 'CoAP RST 0.00 Empty 0x7d35 (4)')
-  assert.is(show(hex('40 01')), 'CoAP: shorter than a header (2)')
+  assert.is(show(hex('40 01')), 'CoAP: a short header (2)')
   assert.is(show(emit(TYPE.NON, 2, new Uint8Array(0), { code: 0x45, options: [[OPTION.OBSERVE, 12], [OPTION.BLOCK2, 0x1e], [2000, Uint8Array.of(1, 2)]] })), 'CoAP NON 2.05 Content 0x0002 Observe: 12, Block2: 1/1/1024, 2000: 0102 (14)')
   assert.is(codeText(0x84), '4.04')
 })

@@ -4,7 +4,7 @@ import type { Endpoint, Env, Instant, Timer } from '@favonius/contract'
 import { MAX_BLOCK } from '../blocks.ts'
 import type { Carrier, Told } from '../endpoint.ts'
 import type { CoapInput } from '../events.ts'
-import { defaults, type Settings } from '../settings.ts'
+import { serverDefaults, type Settings } from '../serving.ts'
 import { statistics } from '../statistics.ts'
 import type { Framing } from './framing.ts'
 import { Connection, type ConnectionInput } from './machine.ts'
@@ -62,7 +62,7 @@ export abstract class Connections implements Carrier {
   constructor(framing: Framing, env: Env, settings: Partial<Settings>) {
     this.#framing = framing
     this.env = env
-    this.settings = { ...defaults, ...settings }
+    this.settings = { ...serverDefaults, ...settings }
   }
 
   abstract get local(): Endpoint | undefined

@@ -5,7 +5,7 @@
  */
 
 import type { Endpoint, Env, Listener, Stream, StreamNet, StreamSink } from '@favonius/contract'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../serving.ts'
 import { Connections, WAITING, type Link, type Pipe } from './connections.ts'
 import { inStreams } from './wire.ts'
 

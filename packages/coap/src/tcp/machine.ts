@@ -5,7 +5,7 @@ import { MAX_BLOCK } from '../blocks.ts'
 import { unacceptable } from '../definitions.ts'
 import type { Asked, CoapInput, CoapOutput } from '../events.ts'
 import { Job, Jobs } from '../jobs.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../serving.ts'
 import type { CoapStatistics } from '../statistics.ts'
 import { fourBytes, Message, type Draft } from '../wire.ts'
 import type { FrameReader, Framing } from './framing.ts'
@@ -195,8 +195,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
       else this.#write(message.token, { code: 0x84 })
       return
     }
-    const { u8, tokenAt, tokenLength } = message
-    const number = tokenLength === 4 ? ((u8[tokenAt]! << 24) | (u8[tokenAt + 1]! << 16) | (u8[tokenAt + 2]! << 8) | u8[tokenAt + 3]!) >>> 0 : -1
+    const number = message.tokenUint
     const exchange = this.#exchanges.get(number)
     if (exchange === undefined || this.#pings.has(number)) return void this.#statistics.dropped.token++
     if (unacceptable(message) !== undefined) {

@@ -3,6 +3,7 @@
 import type { Malformed } from '@favonius/contract'
 import { roomFor, Writer, type Draft, type Message } from '../wire.ts'
 import type { FrameReader, Framing } from './framing.ts'
+import * as TYPE from '../types.ts'
 
 /** RFC 8323 §5: messages about the connection. */
 export const SIGNAL = { CSM: 0xe1, PING: 0xe2, PONG: 0xe3, RELEASE: 0xe4, ABORT: 0xe5 } as const
@@ -103,10 +104,8 @@ export function readFrame(frame: Uint8Array, message: Message): string | undefin
   if (frame.length < 2 || totalOf(frame) !== frame.length) return 'a length that is another'
   const extended = extendedOf(frame[0]!)
   message.u8 = frame
-  // As if it were confirmable: what is wrong with it is answered.
-  message.type = 0
+  message.type = TYPE.NONE
   message.id = 0
-  message.reliable = true
   message.code = frame[1 + extended]!
   return message.readFrom(2 + extended, frame[0]! & 15)
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Endpoint, Env } from '@favonius/contract'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../serving.ts'
 import { Connections, NOWHERE, WAITING, type Link, type Pipe } from '../tcp/connections.ts'
 import { inMessages } from './wire.ts'
 

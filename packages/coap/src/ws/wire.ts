@@ -3,6 +3,7 @@
 import type { Malformed } from '@favonius/contract'
 import type { Framing } from '../tcp/framing.ts'
 import { roomFor, Writer, type Draft, type Message } from '../wire.ts'
+import * as TYPE from '../types.ts'
 
 /** Bytes before the token: the length of that, and the code. */
 const HEADER = 2
@@ -19,13 +20,11 @@ export function emitMessage(token: Uint8Array, draft: Draft): Uint8Array<ArrayBu
 
 /** Reads one message, all of it; says why it is none. */
 export function readMessage(data: Uint8Array, message: Message): string | undefined {
-  if (data.length < HEADER) return 'shorter than a header'
+  if (data.length < HEADER) return 'a short header'
   if (data[0]! > 15) return 'a length, where the WebSocket says it'
   message.u8 = data
-  // As if it were confirmable: what is wrong with it is answered.
-  message.type = 0
+  message.type = TYPE.NONE
   message.id = 0
-  message.reliable = true
   message.code = data[1]!
   return message.readFrom(HEADER, data[0]!)
 }
