@@ -1,7 +1,7 @@
 /** What a client is to whoever asks through it: `Ask`, `Observation` and `askGroup`. */
 
 import type { Endpoint } from '@favonius/contract'
-import type { CoapCall } from './ask.ts'
+import type { CoapCall } from './call.ts'
 import type { CoapResponse } from './response.ts'
 import type { Draft, Message, Option } from './wire.ts'
 

@@ -2,10 +2,11 @@
 
 import type { DatagramNet, Endpoint, Env, NameResolver } from '@favonius/contract'
 import { failure } from '@favonius/inet'
-import { Ask, codeOf, optionsOf, type CoapCall, type Method, type ObserveCall } from './ask.ts'
+import { Ask } from './ask.ts'
 import type { Asker, Waiting, Where } from './asker.ts'
 import { MAX_BLOCK } from './blocks.ts'
 import type { Payload } from './body.ts'
+import { codeOf, optionsOf, type CoapCall, type Method, type ObserveCall } from './call.ts'
 import * as CODE from './codes.ts'
 import { CoapEndpoint, type Carrier, type Told } from './endpoint.ts'
 import * as OPTION from './numbers.ts'
@@ -16,7 +17,7 @@ import type { CoapStatistics } from './statistics.ts'
 import { parseUri, type Target } from './uri.ts'
 import { Message, type Draft } from './wire.ts'
 
-export type { CoapCall, Method, ObserveCall } from './ask.ts'
+export type { CoapCall, Method, ObserveCall } from './call.ts'
 
 /** Defaults are those of `coapOptions`. */
 export interface CoapClientOptions extends Partial<EndSettings> {

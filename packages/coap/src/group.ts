@@ -2,8 +2,8 @@
 
 import type { Env } from '@favonius/contract'
 import { failure, isMulticast, parseAddress } from '@favonius/inet'
-import { codeOf, optionsOf, type CoapCall, type Method } from './ask.ts'
 import { wholeOf } from './body.ts'
+import { codeOf, optionsOf, type CoapCall, type Method } from './call.ts'
 import type { CoapClient } from './client.ts'
 import { Inbox } from './inbox.ts'
 import { CoapResponse } from './response.ts'
