@@ -1,6 +1,6 @@
 /** The machine with a loop: a socket under it, and the two roles above it, either or both. */
 
-import type { DatagramNet, DatagramOptions, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
+import type { DatagramNet, DatagramSocket, Endpoint, Env, Timer } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapMachine, type CoapInput, type CoapOutput, type CoapStatistics } from './machine.ts'
 import type { Settings } from './settings.ts'
@@ -28,7 +28,10 @@ export interface Carrier {
   /** To be called before a request. */
   open(local?: Partial<Endpoint>): Promise<void>
   handle(input: CoapInput): void
-  /** Bytes of the blocks that may go to a peer at once now, a multiple of 1024 (RFC 8323 §6); 0 until it has said how many it takes. One block unless given. */
+  /**
+   * Bytes of a body that may go to a peer at once now: one block of less than 1024, or as many of 1024 as that is (RFC 8323 §6). 0 until the peer has said how many it
+   * takes. Unless given a block of 1024, and no more.
+   */
   room?(to: Endpoint): number
   /** Whether an exchange is not over. */
   has(exchange: number): boolean
@@ -43,7 +46,8 @@ export class CoapEndpoint implements Carrier {
   readonly machine: CoapMachine
   client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
-  readonly #net: DatagramNet
+  /** @internal */
+  readonly net: DatagramNet
   readonly #timer: Timer
   #opening: Promise<void> | undefined
   #socket: DatagramSocket | undefined
@@ -52,7 +56,7 @@ export class CoapEndpoint implements Carrier {
 
   /** Without `Answers` it serves nothing. */
   constructor(net: DatagramNet, env: Env, settings: Settings, answers?: ConstructorParameters<typeof CoapMachine>[2]) {
-    this.#net = net
+    this.net = net
     this.env = env
     this.settings = settings
     this.machine = new CoapMachine(env.random, settings, answers)
@@ -66,7 +70,7 @@ export class CoapEndpoint implements Carrier {
   async open(local: Partial<Endpoint> = {}): Promise<void> {
     if (this.#closed) throw failure('EBADF', 'the endpoint is closed')
     this.#opening ??= (async () => {
-      const opening = this.#net.open(local, { receive: (data, from, info) => this.#receive(data, from, info.multicast === true) })
+      const opening = this.net.open(local, { receive: (data, from, info) => this.handle({ kind: 'received', data, from, multicast: info.multicast === true }) })
       const socket = await opening.catch((error: Error) => {
         this.#opening = undefined
         throw error
@@ -79,10 +83,6 @@ export class CoapEndpoint implements Carrier {
       this.#socket = socket
     })()
     return this.#opening
-  }
-
-  #receive(data: Uint8Array, from: Endpoint, multicast: boolean): void {
-    this.handle({ kind: 'received', data, from, multicast })
   }
 
   handle(input: CoapInput): void {
@@ -132,11 +132,6 @@ export class CoapEndpoint implements Carrier {
 
   get local(): Endpoint | undefined {
     return this.#socket?.local
-  }
-
-  /** @internal A further socket whose datagrams it hears; groups have them (`groups.ts`). */
-  also(local: Partial<Endpoint>, options: DatagramOptions): Promise<DatagramSocket> {
-    return this.#net.open(local, { receive: (data, from) => this.#receive(data, from, true) }, options)
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 /** Groups that a server hears: RFC 7252 §8.1. */
 
-import type { DatagramSocket } from '@favonius/contract'
+import type { DatagramSink, DatagramSocket } from '@favonius/contract'
 import { failure } from '@favonius/inet'
 import { CoapEndpoint, type Carrier } from './endpoint.ts'
 
@@ -15,11 +15,12 @@ export class Groups {
   async join(group: string, iface?: string): Promise<void> {
     const endpoint = this.#endpoint
     if (!(endpoint instanceof CoapEndpoint)) throw failure('EOPNOTSUPP', 'a group is heard by datagrams alone')
-    const { socket, env } = endpoint
+    const { socket, net, env } = endpoint
     if (socket === undefined) throw failure('EBADF', 'the server is closed')
     // A socket at the group's address hears nothing else: so it is known what came to a group where the kernel does not tell. Where there is no
     // such socket, the one of the server is told.
-    const own = await endpoint.also({ address: group, port: socket.local.port }, { reuse: true, ...(iface === undefined ? {} : { iface }) }).catch(() => undefined)
+    const sink: DatagramSink = { receive: (data, from) => endpoint.handle({ kind: 'received', data, from, multicast: true }) }
+    const own = await net.open({ address: group, port: socket.local.port }, sink, { reuse: true, ...(iface === undefined ? {} : { iface }) }).catch(() => undefined)
     env.wake()
     try {
       ;(own ?? socket).join(group, iface)
