@@ -32,7 +32,10 @@ export interface Carrier {
   /** To be called before a request, unless it is open. */
   open(local?: Partial<Endpoint>): Promise<void>
   handle(input: CoapInput): void
-  /** Bytes of the blocks that may go to a peer at once now, a multiple of 1024 (RFC 8323 §6); 0 until it has said how many it takes. One block unless given. */
+  /**
+   * Bytes of a body that may go to a peer at once now: one block of less than 1024, or as many of 1024 as that is (RFC 8323 §6). 0 until the peer has said how many it
+   * takes. Unless given a block of 1024, and no more.
+   */
   room?(to: Endpoint): number
   close(): void
 }
@@ -45,6 +48,7 @@ export class CoapEndpoint implements Carrier {
   readonly machine: CoapMachine
   client: ((told: Told) => void) | undefined
   server: ((told: Told) => void) | undefined
+  /** @internal */
   readonly net: DatagramNet
   readonly #timer: Timer
   #opening: Promise<void> | undefined

@@ -65,7 +65,7 @@ export const coapOptions = {
   },
   maxMessage: {
     symbol: 'CONFIG_COAP_MAX_MESSAGE', type: 'int', default: serverDefaults.maxMessage, range: [1152, 262_144],
-    help: 'Max-Message-Size (RFC 8323 §5.3.1): bytes of the largest message that each connection, over TCP or a WebSocket, may keep while it comes; and of the largest that is sent, where the peer takes as much. 1152 is no BERT (§6). Ours.',
+    help: 'Max-Message-Size (RFC 8323 §5.3.1): bytes of the largest message that each connection, over TCP or a WebSocket, may keep while it comes; and of blocks in the largest that is sent, where the peer takes as much. 1152 is no BERT (§6). Ours.',
   },
   maxTransfers: {
     symbol: 'CONFIG_COAP_MAX_TRANSFERS', type: 'int', default: serverDefaults.maxTransfers, range: [1, 65_535],

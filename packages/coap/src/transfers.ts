@@ -3,7 +3,7 @@
 import type { Env, Endpoint, Instant, Timer } from '@favonius/contract'
 import { deferred, type Deferred } from '@favonius/clock'
 import { failure } from '@favonius/inet'
-import type { Block } from './blocks.ts'
+import type { Block, Part } from './blocks.ts'
 import { join, Pieces, type Payload } from './body.ts'
 import { isNoCacheKey } from './definitions.ts'
 import * as OPTION from './numbers.ts'
@@ -142,7 +142,7 @@ export class Outflow {
   }
 
   /** The block at `offset`; of pieces only the same again, or one behind it: undefined for what has passed. */
-  read(offset: number, size: number): { readonly bytes: Uint8Array; readonly more: boolean } | undefined | Promise<{ readonly bytes: Uint8Array; readonly more: boolean } | undefined> {
+  read(offset: number, size: number): Part | undefined | Promise<Part | undefined> {
     const bytes = this.#bytes
     if (bytes !== undefined) return { bytes: bytes.subarray(offset, offset + size), more: offset + size < bytes.length }
     const reading = this.#reading.then(() => this.#read(offset, size))
@@ -150,7 +150,7 @@ export class Outflow {
     return reading
   }
 
-  async #read(offset: number, size: number): Promise<{ readonly bytes: Uint8Array; readonly more: boolean } | undefined> {
+  async #read(offset: number, size: number): Promise<Part | undefined> {
     if (offset < this.#at) return undefined
     while (this.#at < offset) {
       const step = Math.min(offset - this.#at, 65_536)

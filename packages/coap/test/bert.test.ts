@@ -256,7 +256,8 @@ for (const [what, csm, first] of [
   ['no block-wise transfer', [[MAX_MESSAGE_SIZE, 20_000]], 'PUT 1:0/1/1024 1024'],
   ['the base', [[MAX_MESSAGE_SIZE, BASE_SIZE], [BLOCK_WISE_TRANSFER, '']], 'PUT 1:0/1/1024 1024'],
   ['nothing', [], 'PUT 1:0/1/1024 1024'],
-  ['less than the base', [[MAX_MESSAGE_SIZE, 0], [BLOCK_WISE_TRANSFER, '']], 'PUT 1:0/1/1024 1024'],
+  ['less than the base', [[MAX_MESSAGE_SIZE, 500], [BLOCK_WISE_TRANSFER, '']], 'PUT 1:0/1/256 256'],
+  ['less than the base, and no block-wise transfer', [[MAX_MESSAGE_SIZE, 1151]], 'PUT 1:0/1/512 512'],
   ['too little for two blocks', [[MAX_MESSAGE_SIZE, 2175], [BLOCK_WISE_TRANSFER, '']], 'PUT 1:0/1/1024 1024'],
   ['two blocks', [[MAX_MESSAGE_SIZE, 2176], [BLOCK_WISE_TRANSFER, '']], 'PUT 1:0/1/BERT 2048'],
   ['all there is', [[MAX_MESSAGE_SIZE, 0xffff_ffff], [BLOCK_WISE_TRANSFER, '']], `PUT 1:0/1/BERT ${ROOM}`],
@@ -269,6 +270,12 @@ for (const [what, csm, first] of [
     assert.is(asked[0], first)
   }))
 }
+
+test('RFC 8323 §5.3.1: to a peer that takes nothing nothing is sent', () => answering([[MAX_MESSAGE_SIZE, 0]], () => ({ code: CODE.CONTENT }), async (client, asked) => {
+  assert.is(await codeOf(client.put(AT, body(3000))), 'EMSGSIZE')
+  assert.is(await codeOf(client.get(AT)), 'EMSGSIZE')
+  assert.equal(asked, [])
+}))
 
 for (const [what, length] of [['that is no multiple of 1024', 1500], ['of nothing', 0]] as const) {
   for (const second of [false, true]) {
@@ -317,6 +324,8 @@ test('a client by hand: RFC 8323 §6.2, and what makes no sense', () => overStre
   // RFC 8323 §5.3.2: it takes no more than the base from now on.
   await say({ code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, BASE_SIZE]] })
   assert.equal(await get(0), ['2.05 Content 2:0/1/1024 1024'])
+  await say({ code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, 300]] })
+  assert.equal(await get(0), ['2.05 Content 2:0/1/128 128'])
   await say({ code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, 5000]] })
   assert.equal(await get(0), ['2.05 Content 2:0/1/BERT 4096'])
   stream.close()

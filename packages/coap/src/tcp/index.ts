@@ -13,6 +13,7 @@ import { inStreams } from './wire.ts'
 class StreamPipe implements Pipe {
   stream: Stream | undefined
   readonly #waiting: Uint8Array[] = []
+  /** Bytes in `#waiting`. */
   waiting = 0
   #ending = false
 

@@ -1,7 +1,7 @@
 /** One connection, without a loop: RFC 8323 §5 and §7. Read §5.3 before touching what is said first. */
 
 import type { Endpoint, Instant, Machine } from '@favonius/contract'
-import { MAX_BLOCK } from '../blocks.ts'
+import { MAX_BLOCK, sizeWithin } from '../blocks.ts'
 import { unacceptable } from '../definitions.ts'
 import type { Asked, CoapInput, CoapOutput } from '../events.ts'
 import { Job, Jobs } from '../jobs.ts'
@@ -118,10 +118,11 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     return this.#exchanges.has(exchange)
   }
 
-  /** Bytes of the blocks that the peer takes at once, in multiples of 1024: of more than one where it has said that it knows BERT (RFC 8323 §5.3.2); 0 until it has said anything. */
+  /** As of `Carrier`: of more than a block where the peer has said that it knows BERT (RFC 8323 §5.3.2). */
   get room(): number {
-    const most = this.#blocks ? Math.min(this.#most, this.#settings.maxMessage) : BASE_SIZE
-    return this.#most && most - (BASE_SIZE - MAX_BLOCK) & -MAX_BLOCK
+    if (this.#most === 0) return 0
+    const room = Math.min(this.#most, this.#blocks ? this.#settings.maxMessage : BASE_SIZE) - (BASE_SIZE - MAX_BLOCK)
+    return room < MAX_BLOCK ? sizeWithin(room) : room & -MAX_BLOCK
   }
 
   /** Exchanges that are not over. */
@@ -213,8 +214,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     while (message.next()) if ((message.number & 1) === 1) return this.#abort(`option ${message.number}`)
     switch (message.code) {
       case SIGNAL.CSM: {
-        // Less than the base is of no use to anybody.
-        this.#most = Math.max(BASE_SIZE, message.uint(MAX_MESSAGE_SIZE) ?? this.#most)
+        this.#most = Math.max(1, message.uint(MAX_MESSAGE_SIZE) ?? (this.#most || BASE_SIZE))
         this.#blocks ||= message.find(BLOCK_WISE_TRANSFER)
         return
       }
