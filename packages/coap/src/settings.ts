@@ -28,7 +28,7 @@ export const defaults = {
 } as const
 
 /** Those that an end has; a server has all of them. */
-export type EndSettings = { readonly [K in keyof typeof defaults]: number } & Partial<Settings>
+export type EndSettings = Pick<Settings, keyof typeof defaults> & Partial<Omit<Settings, keyof typeof defaults>>
 
 /** RFC 7252 §4.8.2. */
 export interface Times {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { sleep, type VirtualEnv } from '@favonius/clock'
 import { codeOf, suite, thrownCode } from '@favonius/testing'
 import { BERT, blockValue, readBlock } from '../src/blocks.ts'
-import { CODE, CoapClient, CoapServer, coap, defaults, OPTION, type CoapRequest, type Settings } from '../src/index.ts'
+import { CODE, CoapClient, CoapServer, coap, serverDefaults, OPTION, type CoapRequest, type Settings } from '../src/index.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { BASE_SIZE, BLOCK_WISE_TRANSFER, Deframer, emitFrame, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
 import * as TYPE from '../src/types.ts'
@@ -340,7 +340,7 @@ test('a message of more than maxMessage ends a connection, and its range is chec
   assert.is(accepting.statistics.dropped.malformed, 0)
   assert.is(thrownCode(() => coap({ maxMessage: 1151 })), 'ERR_CONFIG')
   assert.is(thrownCode(() => coap({ maxMessage: 262_145 })), 'ERR_CONFIG')
-  assert.is(defaults.maxMessage, ROOM + 128)
+  assert.is(serverDefaults.maxMessage, ROOM + 128)
 }))
 
 test('fuzz: bytes changed on the way between two ends neither throw nor hang', async () => {

@@ -9,7 +9,7 @@ import * as CODE from '../src/codes.ts'
 import type { Asked, CoapOutput } from '../src/events.ts'
 import { CoapMachine } from '../src/machine.ts'
 import * as OPTION from '../src/numbers.ts'
-import { serverDefaults as defaults, type Settings } from '../src/serving.ts'
+import { serverDefaults, type Settings } from '../src/serving.ts'
 import { timesOf } from '../src/settings.ts'
 import { show } from '../src/show.ts'
 import * as TYPE from '../src/types.ts'
@@ -26,7 +26,7 @@ const NONE = new Uint8Array(0)
 const fixed: Random = { fill: (into) => into.fill(0), uint32: () => 0 }
 
 const begin = (settings: Partial<Settings> = {}, random: Random = fixed) => {
-  const machine = new CoapMachine(random, { ...defaults, ...settings }, Answers)
+  const machine = new CoapMachine(random, { ...serverDefaults, ...settings }, Answers)
   const drain = (): CoapOutput[] => {
     const all: CoapOutput[] = []
     for (let out = machine.poll(); out !== undefined; out = machine.poll()) all.push(out)
@@ -56,7 +56,7 @@ const begin = (settings: Partial<Settings> = {}, random: Random = fixed) => {
 const requestOf = (outs: readonly CoapOutput[]): Asked => (outs.find(({ kind }) => kind === 'request') as CoapOutput & { kind: 'request' }).request
 
 test('RFC 7252 §4.8.2: the times that follow', () => {
-  assert.equal(timesOf(defaults), { exchangeLifetime: 247_000, nonLifetime: 145_000 })
+  assert.equal(timesOf(serverDefaults), { exchangeLifetime: 247_000, nonLifetime: 145_000 })
 })
 
 for (const [what, random, deadlines] of [
@@ -436,7 +436,7 @@ test('an exchange that is kept hears of all that comes, and may ask again under 
 })
 
 test('a client alone rejects what it is asked', () => {
-  const machine = new CoapMachine(fixed, defaults)
+  const machine = new CoapMachine(fixed, serverDefaults)
   const message = new Message()
   for (const type of [TYPE.CON, TYPE.NON]) machine.handle({ kind: 'received', data: emit(type, 5, NONE, GET), from: PEER, multicast: false }, 0)
   const out = machine.poll() as CoapOutput & { kind: 'send' }

@@ -12,7 +12,7 @@ import { tcp } from '@favonius/tcp'
 import { codeOf, inWorld, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
 import { CODE, CoapClient, CoapServer, OPTION, type CoapStatistics, type Settings } from '../src/index.ts'
-import { serverDefaults as defaults } from '../src/serving.ts'
+import { serverDefaults } from '../src/serving.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
 import { Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
@@ -62,7 +62,7 @@ test('fuzz: no bytes make a connection throw, and what is no message ends it', (
 const statistics = (): CoapStatistics => ({ sent: 0, received: 0, retransmitted: 0, forgotten: 0, dropped: { malformed: 0, type: 0, duplicate: 0, token: 0, unexpected: 0, peers: 0, option: 0, unsent: 0 } })
 const begin = (settings: Partial<Settings> = {}, serves = true) => {
   const counted = statistics()
-  const connection = new Connection({ address: '2001:db8::2', port: 5683 }, { ...defaults, ...settings }, counted, serves, inStreams)
+  const connection = new Connection({ address: '2001:db8::2', port: 5683 }, { ...serverDefaults, ...settings }, counted, serves, inStreams)
   const drain = (): ConnectionOutput[] => {
     const all: ConnectionOutput[] = []
     for (let out = connection.poll(); out !== undefined; out = connection.poll()) all.push(out)
@@ -85,7 +85,7 @@ test('RFC 8323 §5.3: a CSM is the first that is said, and that is heard', () =>
   const [{ data }] = drain() as [ConnectionOutput & { kind: 'write' }]
   const message = new Message()
   readFrame(data, message)
-  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, defaults.maxMessage])
+  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, serverDefaults.maxMessage])
   hear(NONE, { code: CODE.GET })
   assert.equal(say(), ['7.05', 'end'])
   connection.handle({ kind: 'request', exchange: 1, to: { address: '::', port: 1 }, draft: { code: CODE.GET }, confirmable: true }, 1)

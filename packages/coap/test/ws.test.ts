@@ -8,7 +8,7 @@ import WebSocket, { WebSocketServer } from 'ws'
 import { system, virtual } from '@favonius/clock'
 import type { Env } from '@favonius/contract'
 import { codeOf, suite } from '@favonius/testing'
-import { CODE, CoapClient, CoapServer, defaults, OPTION, type Settings } from '../src/index.ts'
+import { CODE, CoapClient, CoapServer, serverDefaults, OPTION, type Settings } from '../src/index.ts'
 import { MAX_MESSAGE_SIZE, SIGNAL } from '../src/tcp/wire.ts'
 import { Message } from '../src/wire.ts'
 import { CoapWebSockets, SUBPROTOCOL, type WebSocketLike } from '../src/ws/index.ts'
@@ -83,7 +83,7 @@ test('both ends: the program, over one WebSocket at the path of RFC 8323 §8.3',
   assert.equal([asking.connections, accepting.connections, server.kept.observers], [1, 1, 0])
   const message = new Message()
   assert.is(readMessage(sockets[0]!.sent[0]!, message), undefined)
-  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, defaults.maxMessage], 'a CSM is the first that is said')
+  assert.equal([message.code, message.uint(MAX_MESSAGE_SIZE)], [SIGNAL.CSM, serverDefaults.maxMessage], 'a CSM is the first that is said')
   assert.equal([asking.statistics.dropped, accepting.statistics.dropped].map((dropped) => Object.values(dropped).some((count) => count > 0)), [false, false])
   await client.get('coap+ws://[2001:db8::2]:8080/hello')
   assert.is(urls[1], 'ws://[2001:db8::2]:8080/.well-known/coap')
@@ -102,7 +102,7 @@ test('what waits is told when the WebSocket closes, and the next request opens a
 }))
 
 test('what is no message ends it with an abort: text, a length, and more than the limit', () => between(async ({ client, accepting, sockets }) => {
-  for (const [i, bad] of ['text', Uint8Array.of(0x10, 1).buffer, new Uint8Array(defaults.maxMessage + 1).buffer].entries()) {
+  for (const [i, bad] of ['text', Uint8Array.of(0x10, 1).buffer, new Uint8Array(serverDefaults.maxMessage + 1).buffer].entries()) {
     await client.get('coap+ws://host/hello')
     const waits = codeOf(client.get('coap+ws://host/hello'))
     sockets[i]!.other.tell('message', bad)
