@@ -9,7 +9,7 @@ import { BERT, blockValue, fits, MAX_BLOCK, readBlock, sizeOf, sizeWithin, type 
 import { join, Pieces, wholeOf } from './body.ts'
 import type { CoapCall } from './call.ts'
 import { CoapResponse } from './response.ts'
-import type { EndSettings } from './settings.ts'
+import type { EndSettings } from './serving.ts'
 import { fourBytes, type Draft, type Option } from './wire.ts'
 
 /** How often a body that changes while it is fetched is begun anew. */

@@ -4,7 +4,7 @@ import type { DatagramNet, DatagramSocket, Endpoint, Env, Instant, Timer } from 
 import { failure } from '@favonius/inet'
 import type { CoapInput, CoapOutput } from './events.ts'
 import { CoapMachine } from './machine.ts'
-import type { EndSettings } from './settings.ts'
+import type { EndSettings } from './serving.ts'
 import type { CoapStatistics } from './statistics.ts'
 
 /** What a role hears of. */

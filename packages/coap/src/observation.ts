@@ -9,7 +9,7 @@ import type { Asker } from './asker.ts'
 import { Inbox } from './inbox.ts'
 import { DEREGISTER, isNewer, REGISTER } from './observe.ts'
 import { CoapResponse } from './response.ts'
-import type { EndSettings } from './settings.ts'
+import type { EndSettings } from './serving.ts'
 import type { Message } from './wire.ts'
 
 /** RFC 7641 §3.3.1: milliseconds behind Max-Age, at random, until it is asked whether the server still knows of us. */

@@ -1,6 +1,6 @@
 /** Settings of servers, and of what carries messages over streams. A client of datagrams has none of them. */
 
-import { defaults } from './settings.ts'
+import { defaults, type MessageSettings } from './settings.ts'
 
 /** In milliseconds and bytes. */
 export const serverDefaults = {
@@ -18,3 +18,6 @@ export const serverDefaults = {
 
 /** As `coapOptions` has them. */
 export type Settings = { readonly [K in keyof typeof serverDefaults]: number }
+
+/** Those that an end has; one that serves has all of them. */
+export type EndSettings = MessageSettings & Partial<Omit<Settings, keyof MessageSettings>>

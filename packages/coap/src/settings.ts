@@ -1,7 +1,5 @@
 /** Settings of messages and of clients, and the times of RFC 7252 §4.8.2 that follow from them. Their meaning is told in `options.ts`. */
 
-import type { Settings } from './serving.ts'
-
 /** RFC 7252 §4.8, in milliseconds and bytes, and our limits. */
 export const defaults = {
   /** ACK_TIMEOUT. */
@@ -27,8 +25,8 @@ export const defaults = {
   maxNotifications: 16,
 } as const
 
-/** Those that an end has; a server has all of them. */
-export type EndSettings = Pick<Settings, keyof typeof defaults> & Partial<Omit<Settings, keyof typeof defaults>>
+/** Those that whoever speaks CoAP has. */
+export type MessageSettings = { readonly [K in keyof typeof defaults]: number }
 
 /** RFC 7252 §4.8.2. */
 export interface Times {
@@ -38,7 +36,7 @@ export interface Times {
   readonly nonLifetime: number
 }
 
-export function timesOf({ ackTimeout, ackRandomPercent, backoffPercent, maxRetransmit, maxLatency }: EndSettings): Times {
+export function timesOf({ ackTimeout, ackRandomPercent, backoffPercent, maxRetransmit, maxLatency }: MessageSettings): Times {
   const longest = ackTimeout * ackRandomPercent / 100
   // MAX_TRANSMIT_SPAN: from the first to the last sending of a confirmable message.
   let span = 0
