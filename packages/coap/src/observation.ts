@@ -72,6 +72,8 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
 
   #ask(observe: number): void {
     const request = this.#request!
+    // Whatever number the answer has, it is news: the server may have begun anew.
+    this.#at = -Infinity
     const { to } = request
     this.#client.keep(this.#number, {
       response: (message, from) => (observe === REGISTER ? this.#heard(message, from) : this.#client.forget(this.#number)),
@@ -109,7 +111,7 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
       else this.#end(Object.assign(failure('EPROTO', `${from.address} port ${from.port}: ${response.status} ${response.text}`), { response }))
       return
     }
-    if (this.#last !== undefined && !isNewer(this.#last, this.#at, observe, now)) return
+    if (!isNewer(this.#last ?? 0, this.#at, observe, now)) return
     this.#last = observe
     this.#at = now
     this.#timer.schedule(now + response.maxAge * 1000 + between(this.#env.random, ...GRACE))

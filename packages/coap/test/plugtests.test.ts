@@ -1,6 +1,7 @@
 /**
  * ETSI's CoAP plugtests by their numbers (TD_COAP_CORE, LINK, BLOCK and OBS of the third and fourth event), between our two ends in virtual time: with nothing lost,
- * and with a fifth of all datagrams. There are no OBS_03 and OBS_15 any more.
+ * and with a fifth of all datagrams. OBS_03 is the first event's: later ones have it no more, nor an OBS_15; what is known by that number is an observer of what
+ * does not change.
  */
 
 import * as assert from 'uvu/assert'
@@ -17,7 +18,7 @@ import { CoapError, type CoapRequest } from '../src/request.ts'
 import type { CoapResponse } from '../src/response.ts'
 import type { Resource } from '../src/router.ts'
 import { CoapServer } from '../src/server.ts'
-import { at, between, type Ends } from './net.ts'
+import { at, between, SERVER, type Ends } from './net.ts'
 
 const test = suite('CoAP: plugtests', { timeout: 20_000 })
 
@@ -396,6 +397,25 @@ check('OBS_02', 'observed by messages that are not confirmable', async (world) =
   await observation.return()
 }, 6)
 
+check('OBS_03', 'the server begins anew, and the client is on its list again (Max-Age)', async (world) => {
+  const { env, net, server, state } = world
+  state.maxAge = 20
+  const { texts, observation } = await watch(world, 0)
+  server.close()
+  const again = await CoapServer.open(net.host(SERVER), env)
+  let text = 'anew'
+  const obs = again.resource('/obs', { observable: true, get: () => ({ payload: text, contentFormat: FORMAT.TEXT }) })
+  await sleep(env, 120_000)
+  assert.equal([texts().at(-1), again.kept.observers], ['anew', 1])
+  text = 'and on'
+  obs.changed()
+  await sleep(env, 100_000)
+  assert.is(texts().at(-1), 'and on')
+  await observation.return()
+  await sleep(env, 100_000)
+  again.close()
+})
+
 check('OBS_04', 'the client learns that it is not on the list any more (Max-Age)', async (world) => {
   const { env, net, state } = world
   state.maxAge = 5
@@ -526,6 +546,21 @@ for (const [number, sizes] of [['13', [1700, 1700]], ['14', [1700, 100, 3000, 10
     await observation.return()
   }, 2)
 }
+
+check('OBS_15', 'what does not change is observed as long as it is', async (world) => {
+  const { env, server, state, obs, seen } = world
+  state.maxAge = 20
+  const { texts, observation } = await watch(world, 0)
+  await sleep(env, 600_000)
+  assert.ok(seen(/CON GET .*Observe: 0/) >= 10, 'it asks again, and again')
+  assert.equal([...new Set(texts())], ['0'])
+  assert.is(server.kept.observers, 1)
+  state.text = 'changed'
+  obs.changed()
+  await sleep(env, 100_000)
+  assert.is(texts().at(-1), 'changed')
+  await observation.return()
+})
 
 test('blocks out of the blue are refused', () => between({}, async (ends) => {
   const { client } = await worldOf(ends, 0)
