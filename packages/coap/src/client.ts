@@ -34,7 +34,7 @@ const URIS = 256
 const NOTHING_WANTED = 26
 
 const SAID: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'no answer', ECONNRESET: 'a reset', EPROTO: 'an answer that is not understood', ENOBUFS: 'too many wait: raise maxWaiting',
+  ETIMEDOUT: 'no answer', ECONNRESET: 'a reset', EPROTO: 'an answer not understood', ENOBUFS: 'raise maxWaiting',
 }
 
 /** Asks CoAP servers, over any datagrams. */

@@ -76,7 +76,12 @@ export class Observation implements AsyncIterableIterator<CoapResponse> {
     this.#at = -Infinity
     const { to } = request
     this.#client.keep(this.#number, {
-      response: (message, from) => (observe === REGISTER ? this.#heard(message, from) : this.#client.forget(this.#number)),
+      response: (message, from) => {
+        if (observe === REGISTER) this.#heard(message, from)
+        // A notification that was under way took the place of the answer: it is said once more.
+        else if (message.find(OPTION.OBSERVE)) this.#ask(observe)
+        else this.#client.forget(this.#number)
+      },
       failed: (code) => this.#end(failure(code, `observing ${to.address} port ${to.port}: ${code}`)),
     }, to, request.observing(observe), this.#call.confirmable ?? true)
   }

@@ -492,6 +492,20 @@ test('a slow consumer loses the oldest, and knows how many', () => between({ cli
   assert.equal(rest, ['17', '18', '19', '20'])
 }))
 
+test('RFC 7641 §3.6: who leaves says so until it is answered, whatever was on its way meanwhile', () => between({}, async ({ net, client, server, env }) => {
+  const resource = server.resource('/obs', { observable: true, get: () => ({ payload: 'x', maxAge: 10_000 }) })
+  const observation = client.observe(at('/obs'))
+  await observation.next()
+  let left = 1
+  net.faults = { tamper: (data) => (/Observe: 1,/.test(net.log.at(-1)!) && left-- > 0 ? [] : [data]) }
+  resource.changed()
+  await observation.return()
+  await sleep(env, 10_000)
+  assert.is(left, -1)
+  assert.is(server.kept.observers, 0)
+  assert.not.ok(net.log.some((line) => line.includes('RST')))
+}))
+
 test('RFC 7641 §4.1: more observers than may be are answered, and not told', () => between({ server: { maxObservers: 3 } }, async ({ net, env, server }) => {
   const resource = server.resource('/obs', { observable: true, get: () => 'x' })
   const clients = Array.from({ length: 5 }, (_, i) => new CoapClient(net.host(`2001:db8::1:${i}`), env))

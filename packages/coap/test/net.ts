@@ -26,11 +26,13 @@ export class TestNet {
   readonly log: string[] = []
   sent = 0
   readonly #sockets = new Map<string, { readonly sink: DatagramSink; readonly local: Endpoint; readonly groups: Set<string> }>()
+  readonly #logging: boolean
   #port = 49_152
 
-  constructor(env: VirtualEnv, faults: Faults = {}) {
+  constructor(env: VirtualEnv, faults: Faults = {}, logging = true) {
     this.env = env
     this.faults = faults
+    this.#logging = logging
   }
 
   host(address: string): DatagramNet {
@@ -60,7 +62,7 @@ export class TestNet {
 
   #send(data: Uint8Array, from: Endpoint, to: Endpoint): void {
     this.sent++
-    this.log.push(`${from.address} > ${to.address}: ${show(data)}`)
+    if (this.#logging) this.log.push(`${from.address} > ${to.address}: ${show(data)}`)
     for (const one of this.faults.tamper?.(data, to, this.sent) ?? [data]) this.#pass(one, from, to)
   }
 
