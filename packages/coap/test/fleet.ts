@@ -53,6 +53,7 @@ class Device {
   readonly done = new Map<string, number>()
   server: CoapServer | undefined
   changed = (): void => {}
+  logged = (): void => {}
   readonly #env: Env
   readonly #net: TestNet
 
@@ -67,7 +68,7 @@ class Device {
     this.done.clear()
     const server = (this.server = await CoapServer.open(this.#net.host(this.address), this.#env))
     const state = server.resource('/state', { observable: true, get: () => ({ payload: `${this.boots} ${this.state}`, maxAge: 60 }) })
-    server.resource('/log', { get: () => bodyOf(this.log, LOG) })
+    const log = server.resource('/log', { observable: true, get: () => ({ payload: bodyOf(this.log, LOG), maxAge: 300 }) })
     server.resource('/firmware', { put: ({ payload }) => void (this.firmware = payload.slice()) })
     server.resource('/action', { post: async ({ text }) => {
       this.done.set(text, (this.done.get(text) ?? 0) + 1)
@@ -78,6 +79,10 @@ class Device {
     this.changed = () => {
       this.state++
       state.changed()
+    }
+    this.logged = () => {
+      this.log++
+      log.changed()
     }
   }
 
@@ -109,7 +114,7 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
       await sleep(env, between(5000, 60_000))
       if (device.server === undefined) continue
       device.changed()
-      if (env.random.uint32() % 8 === 0) device.log++
+      if (env.random.uint32() % 8 === 0) device.logged()
       if (between(0, HOUR / 32_500) >= often) continue
       reboots++
       for (const [why, times] of Object.entries(device.server.statistics.dropped)) count(dropped, why, times)
@@ -190,14 +195,32 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
   }
   const beliefs = new Map<string, string>()
 
+  /** The same of its log, which comes block by block. */
+  const watchLog = async (gateway: CoapClient, device: Device, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        for await (const { payload } of gateway.observe(`coap://[${device.address}]/log`, { signal })) {
+          heard++
+          const version = versionOf(payload, LOG)
+          if (version < 0 || version > device.log) wrong.push(`a log ${version} of ${payload.length} bytes was told, where ${device.address} had ${device.log}`)
+          beliefs.set(`log ${gateways.indexOf(gateway)} ${device.address}`, String(version))
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        count(outcomes, `observe log ${(error as { code?: string }).code ?? String(error)}`)
+        await sleep(env, 10_000)
+      }
+    }
+  }
+
   await env.run(async () => {
     for (const device of devices) await device.boot()
     const stops: AbortController[] = []
     const watching = gateways.flatMap((gateway) => devices.map((device) => {
       const stop = new AbortController()
       stops.push(stop)
-      return watch(gateway, device, stop.signal)
-    }))
+      return [watch(gateway, device, stop.signal), watchLog(gateway, device, stop.signal)]
+    })).flat()
     await Promise.all([...devices.map(live), ...gateways.map(work)])
     // Nothing changes any more: what was lost is made good within Max-Age, and the time that it takes to notice.
     await sleep(env, 20 * 60_000)
@@ -205,12 +228,17 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
       for (const device of devices) {
         const believed = beliefs.get(`${i} ${device.address}`)
         if (believed !== `${device.boots} ${device.state}`) wrong.push(`gateway ${i} believes ${device.address} to be ${believed}, which is ${device.boots} ${device.state}`)
+        const log = beliefs.get(`log ${i} ${device.address}`)
+        if (log !== String(device.log)) wrong.push(`gateway ${i} believes the log of ${device.address} to be ${log}, which is ${device.log}`)
       }
     }
     for (const stop of stops) stop.abort()
     await Promise.all(watching)
     // Who could not say that it leaves says so by a reset, when it is told something; then EXCHANGE_LIFETIME, twice.
-    for (const device of devices) device.changed()
+    for (const device of devices) {
+      device.changed()
+      device.logged()
+    }
     await sleep(env, 500_000)
     for (const { server } of devices) {
       const { exchanges, messages } = machineOf(server!).kept
