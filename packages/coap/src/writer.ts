@@ -49,7 +49,7 @@ export class Writer {
     this.u8 = into
     this.at = at
     this.#last = 0
-    for (let i = 0; i < token.length; i++) into[this.at++] = token[i]!
+    this.#put(token)
     return this
   }
 
