@@ -3,14 +3,13 @@
  * answered is true, what is done is done once, and whoever observes knows the last state in the end.
  */
 
-import { sleep, virtual } from '@favonius/clock'
+import { sleep } from '@favonius/clock'
 import type { Env } from '@favonius/contract'
 import { CoapClient } from '../src/client.ts'
-import { CoapServer } from '../src/server.ts'
-import { machineOf, TestNet, type Faults } from './net.ts'
+import type { CoapServer } from '../src/server.ts'
+import type { Place, World } from './worlds.ts'
 
-export interface FleetOptions extends Pick<Faults, 'loss' | 'duplicate' | 'reorder'> {
-  readonly seed: number
+export interface FleetOptions {
   readonly devices: number
   readonly gateways: number
   readonly hours: number
@@ -19,7 +18,6 @@ export interface FleetOptions extends Pick<Faults, 'loss' | 'duplicate' | 'reord
 }
 
 export interface FleetReport {
-  readonly sent: number
   readonly reboots: number
   /** Requests by what became of them. */
   readonly outcomes: Record<string, number>
@@ -43,7 +41,6 @@ const LOG = 3500
 const FIRMWARE = 5000
 
 class Device {
-  readonly address: string
   boots = 0
   state = 0
   /** The version of its log, which is more than a block. */
@@ -55,18 +52,21 @@ class Device {
   changed = (): void => {}
   logged = (): void => {}
   readonly #env: Env
-  readonly #net: TestNet
+  readonly #place: Place
 
-  constructor(env: Env, net: TestNet, address: string) {
+  constructor(env: Env, place: Place) {
     this.#env = env
-    this.#net = net
-    this.address = address
+    this.#place = place
+  }
+
+  get address(): string {
+    return this.#place.address
   }
 
   async boot(): Promise<void> {
     this.boots++
     this.done.clear()
-    const server = (this.server = await CoapServer.open(this.#net.host(this.address), this.#env))
+    const server = (this.server = await this.#place.serve())
     const state = server.resource('/state', { observable: true, get: () => ({ payload: `${this.boots} ${this.state}`, maxAge: 60 }) })
     const log = server.resource('/log', { observable: true, get: () => ({ payload: bodyOf(this.log, LOG), maxAge: 300 }) })
     server.resource('/firmware', { put: ({ payload }) => void (this.firmware = payload.slice()) })
@@ -88,14 +88,14 @@ class Device {
 
   /** A power cut: who was served is not told. */
   cut(): void {
+    this.#place.cut()
     this.server?.close()
     this.server = undefined
   }
 }
 
-export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount, hours, reboots: often, ...faults }: FleetOptions): Promise<FleetReport> {
-  const env = virtual({ seed })
-  const net = new TestNet(env, faults, false)
+export async function fleet(world: World, { devices: deviceCount, gateways: gatewayCount, hours, reboots: often }: FleetOptions): Promise<FleetReport> {
+  const { env, scheme } = world
   const outcomes: Record<string, number> = {}
   const dropped: Record<string, number> = {}
   const wrong: string[] = []
@@ -106,8 +106,8 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
   const end = hours * HOUR
   const over = (): boolean => env.clock.now() >= end
 
-  const devices = Array.from({ length: deviceCount }, (_, i) => new Device(env, net, `2001:db8::1:${(i + 1).toString(16)}`))
-  const gateways = Array.from({ length: gatewayCount }, (_, i) => new CoapClient(net.host(`2001:db8::2:${(i + 1).toString(16)}`), env, { nstart: 4, maxWaiting: 256 }))
+  const devices = Array.from({ length: deviceCount }, (_, i) => new Device(env, world.device(i)))
+  const gateways = Array.from({ length: gatewayCount }, (_, i) => new CoapClient(world.gateway(i, { nstart: 4, maxWaiting: 256 }), env, { nstart: 4 }))
 
   const live = async (device: Device): Promise<void> => {
     while (!over()) {
@@ -139,7 +139,7 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
     for (let i = 0; !over(); i++) {
       await sleep(env, between(100, 20_000))
       const device = devices[env.random.uint32() % devices.length]!
-      const at = `coap://[${device.address}]`
+      const at = `${scheme}://[${device.address}]`
       const { boots, log } = device
       switch (env.random.uint32() % 4) {
         case 0: await ask('GET state', async () => {
@@ -178,7 +178,7 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
     while (!signal.aborted) {
       let last: readonly [number, number] = [0, 0]
       try {
-        for await (const { text } of gateway.observe(`coap://[${device.address}]/state`, { signal })) {
+        for await (const { text } of gateway.observe(`${scheme}://[${device.address}]/state`, { signal })) {
           heard++
           const [boots, state] = text.split(' ').map(Number) as [number, number]
           if (boots < last[0] || (boots === last[0] && state < last[1])) count(outcomes, 'observed the past')
@@ -199,7 +199,7 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
   const watchLog = async (gateway: CoapClient, device: Device, signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       try {
-        for await (const { payload } of gateway.observe(`coap://[${device.address}]/log`, { signal })) {
+        for await (const { payload } of gateway.observe(`${scheme}://[${device.address}]/log`, { signal })) {
           heard++
           const version = versionOf(payload, LOG)
           if (version < 0 || version > device.log) wrong.push(`a log ${version} of ${payload.length} bytes was told, where ${device.address} had ${device.log}`)
@@ -213,7 +213,7 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
     }
   }
 
-  await env.run(async () => {
+  await world.run(async () => {
     for (const device of devices) await device.boot()
     const stops: AbortController[] = []
     const watching = gateways.flatMap((gateway) => devices.map((device) => {
@@ -241,14 +241,14 @@ export async function fleet({ seed, devices: deviceCount, gateways: gatewayCount
     }
     await sleep(env, 500_000)
     for (const { server } of devices) {
-      const { exchanges, messages } = machineOf(server!).kept
-      if (exchanges + messages > 0 || server!.kept.observers + server!.kept.transfers > 0) wrong.push(`kept: ${exchanges}, ${messages}, ${JSON.stringify(server!.kept)}`)
+      const { observers, transfers } = server!.kept
+      if (observers + transfers + world.kept(server!.endpoint) > 0) wrong.push(`kept: ${world.kept(server!.endpoint)}, ${observers}, ${transfers}`)
       for (const [why, times] of Object.entries(server!.statistics.dropped)) count(dropped, why, times)
     }
     for (const gateway of gateways) gateway.close()
     for (const device of devices) device.cut()
-  }, { limit: end + HOUR })
-  env.advance(1000)
-  if (env.armed > 0) wrong.push(`${env.armed} timers are armed`)
-  return { sent: net.sent, reboots, outcomes, heard, wrong, dropped }
+  }, end + HOUR)
+  const left = await world.stop()
+  if (left > 0) wrong.push(`${left} timers are armed, or buffers live`)
+  return { reboots, outcomes, heard, wrong, dropped }
 }
