@@ -106,7 +106,8 @@ class Half implements Stream {
     this.later(() => {
       if (this.other.#over) return
       this.other.sink.ended?.()
-      if (this.other.#ended) for (const half of [this, this.other]) half.#close()
+      // An end is acknowledged, as it is by TCP: until then the other is here.
+      if (this.other.#ended) this.later(() => [this, this.other].forEach((half) => half.#close()))
     })
   }
 

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { sleep, system } from '@favonius/clock'
+import { sleep, system, virtual, type VirtualEnv } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
 import { ipv6 } from '@favonius/ipv6'
 import { nodeStreams } from '@favonius/node'
@@ -17,6 +17,7 @@ import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
 import { Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
 import { Message, type Draft } from '../src/wire.ts'
+import { TestStreams } from './streams.ts'
 
 const test = suite('CoAP: TCP')
 const NONE = new Uint8Array(0)
@@ -125,6 +126,69 @@ test('a request that is never answered is ETIMEDOUT, and a message that is too l
   hear(NONE, { code: CODE.PUT, payload: new Uint8Array(2000) })
   assert.equal(say(), ['7.05', 'end'])
 })
+
+// ---- one end ----
+
+const inMemory = (run: (made: { net: TestStreams; env: VirtualEnv }) => Promise<void>) => async (): Promise<void> => {
+  const env = virtual({ seed: 4 })
+  await env.run(() => run({ net: new TestStreams(env), env }))
+  env.advance(1000)
+  assert.is(env.armed, 0)
+}
+
+test('a server that ends a connection is asked over another one from then on', inMemory(async ({ net, env }) => {
+  let accepted = 0
+  await net.listen({}, (stream) => {
+    const message = new Message()
+    const deframer = new Deframer(2000)
+    const first = accepted++ === 0
+    stream.write(emitFrame(NONE, { code: SIGNAL.CSM }))
+    return {
+      receive: (data) => void deframer.take(data, message, () => {
+        if (message.code !== CODE.GET) return true
+        stream.write(emitFrame(message.token, { code: CODE.CONTENT }))
+        if (first) stream.end()
+        return !first
+      }),
+      closed() {},
+    }
+  })
+  const asking = new CoapStreams(net, env)
+  const client = new CoapClient(asking, env)
+  const ask = async (): Promise<string> => (await client.get('coap+tcp://[::1]/x')).status
+  const said = [await ask()]
+  const later: Promise<string>[] = []
+  // It has ended by now, or will have, or is closed.
+  for (let i = 0; i < 50; i++) {
+    later.push(ask().catch(({ code }: { code: string }) => code))
+    await sleep(env, 1)
+  }
+  said.push(...await Promise.all(later))
+  assert.equal([...new Set(said)], ['2.05'])
+  assert.equal([accepted, asking.connections], [2, 1])
+  client.close()
+  await sleep(env, 100)
+}))
+
+test('who ends a connection is answered nothing any more', inMemory(async ({ net, env }) => {
+  const accepting = new CoapStreams(net, env)
+  const server = new CoapServer(accepting, env)
+  let asked = 0
+  server.resource('/slow', { observable: true, get: async () => {
+    asked++
+    await sleep(env, 1000)
+    return 'slow'
+  } })
+  await accepting.listen()
+  const stream = await net.connect({ address: '::1', port: 5683 }, { receive() {}, closed() {} })
+  stream.write(emitFrame(NONE, { code: SIGNAL.CSM }))
+  stream.write(emitFrame(Uint8Array.of(1), { code: CODE.GET, options: [[OPTION.OBSERVE, ''], [OPTION.URI_PATH, 'slow']] }))
+  await sleep(env, 100)
+  stream.end()
+  await sleep(env, 2000)
+  assert.equal([asked, accepting.connections], [1, 0])
+  server.close()
+}))
 
 // ---- both ends ----
 

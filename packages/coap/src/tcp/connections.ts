@@ -89,7 +89,10 @@ export abstract class Connections implements Carrier {
 
   handle(input: CoapInput): void {
     switch (input.kind) {
-      case 'request': case 'ping': return this.give(this.#links.get(keyOf(input.to)) ?? this.begin(input.to, (link) => this.connect(link)), input)
+      case 'request': case 'ping': {
+        const link = this.#links.get(keyOf(input.to))
+        return this.give(link !== undefined && !link.connection.over ? link : this.begin(input.to, (made) => this.connect(made)), input)
+      }
       case 'respond': return this.give(this.#links.get(keyOf(input.request.from)), input)
       case 'notify': {
         const link = this.#links.get(keyOf(input.to))
@@ -134,6 +137,12 @@ export abstract class Connections implements Carrier {
   /** Whether it is one of those that are open. */
   protected knows(link: Link): boolean {
     return this.#links.get(keyOf(link.remote)) === link
+  }
+
+  /** The peer says no more: what was written goes, and nothing else. */
+  protected ended(link: Link): void {
+    link.pipe.end()
+    this.give(link, { kind: 'closed' })
   }
 
   /** It is over, whoever ended it. */

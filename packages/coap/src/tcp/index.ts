@@ -102,7 +102,7 @@ export class CoapStreams extends Connections {
     return {
       receive: (data) => this.give(link, { kind: 'bytes', data }),
       drained: () => pipe.drain(),
-      ended: () => pipe.end(),
+      ended: () => this.ended(link),
       closed: () => this.gone(link),
     }
   }

@@ -125,6 +125,11 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     return room < MAX_BLOCK ? sizeWithin(room) : room & -MAX_BLOCK
   }
 
+  /** Nothing is said over it any more. */
+  get over(): boolean {
+    return this.#ended
+  }
+
   /** Exchanges that are not over. */
   get open(): number {
     return this.#exchanges.size
