@@ -16,7 +16,7 @@ const WORLDS: readonly (readonly [string, (seed: number) => World])[] = [
 for (let seed = 1; seed <= Number(process.env['SOAK'] ?? 1); seed++) {
   for (const [title, world] of WORLDS) {
     test(`${title}, seed ${seed}`, async () => {
-      const { wrong, ...report } = await fleet(world(seed), { devices: 12, gateways: 4, hours: 24, reboots: 0.5 })
+      const { wrong, ...report } = await fleet(world(seed), { devices: 12, gateways: 4, hours: 24, cuts: 0.5 })
       console.log(JSON.stringify(report))
       assert.equal(wrong, [])
     })
