@@ -260,11 +260,15 @@ export async function fleet(world: World, { devices: deviceCount, gateways: gate
     }
     for (const stop of stops) stop.abort()
     await Promise.all(watching)
-    // Who could not say that it leaves says so by a reset, when it is told something; then EXCHANGE_LIFETIME, twice.
-    for (const device of devices) {
-      device.changed()
-      device.logged()
+    // Who could not say that it leaves says so by a reset, when it is told something; which may be lost, where notifications are not confirmable.
+    for (let i = 0; i < 10; i++) {
+      for (const device of devices) {
+        device.changed()
+        device.logged()
+      }
+      await sleep(env, 5000)
     }
+    // EXCHANGE_LIFETIME, twice.
     await sleep(env, 500_000)
     for (const { server } of devices) {
       const { observers, transfers } = server!.kept

@@ -15,7 +15,7 @@ import { CODE, CoapClient, CoapServer, OPTION, type CoapStatistics, type Setting
 import { serverDefaults } from '../src/serving.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
-import { Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
+import { BLOCK_WISE_TRANSFER, Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
 import { Message, type Draft } from '../src/wire.ts'
 import { TestStreams } from './streams.ts'
 
@@ -166,6 +166,39 @@ test('a server that ends a connection is asked over another one from then on', i
   said.push(...await Promise.all(later))
   assert.equal([...new Set(said)], ['2.05'])
   assert.equal([accepted, asking.connections], [2, 1])
+  client.close()
+  await sleep(env, 100)
+}))
+
+test('a body goes on over another connection, in blocks that anybody takes, and is told to be incomplete', inMemory(async ({ net, env }) => {
+  let accepted = 0
+  const lengths: number[] = []
+  await net.listen({}, (stream) => {
+    const message = new Message()
+    const deframer = new Deframer(100_000)
+    const first = accepted++ === 0
+    stream.write(emitFrame(NONE, { code: SIGNAL.CSM, options: [[MAX_MESSAGE_SIZE, 8320], [BLOCK_WISE_TRANSFER, '']] }))
+    return {
+      receive: (data) => void deframer.take(data, message, () => {
+        if (message.code === SIGNAL.PING) stream.write(emitFrame(message.token, { code: SIGNAL.PONG }))
+        if (message.code !== CODE.PUT) return true
+        lengths.push(message.payload.length)
+        stream.write(emitFrame(message.token, first ? { code: CODE.CONTINUE, options: [[OPTION.BLOCK1, 15]] } : { code: CODE.REQUEST_ENTITY_INCOMPLETE }))
+        if (first) stream.end()
+        return !first
+      }),
+      closed() {},
+    }
+  })
+  const client = new CoapClient(new CoapStreams(net, env), env)
+  const pieces = (async function* () {
+    yield new Uint8Array(9000)
+    // Its end is heard meanwhile, and its connection is not closed yet.
+    await sleep(env, 5)
+    yield new Uint8Array(9000)
+  })()
+  assert.is((await client.put('coap+tcp://[::1]/x', pieces)).status, '4.08')
+  assert.equal([accepted, lengths], [2, [8192, 1024]])
   client.close()
   await sleep(env, 100)
 }))

@@ -82,7 +82,7 @@ export abstract class Connections implements Carrier {
   /** As much as the peer takes, but what waits for it: many bodies at once are not more than may wait. */
   room(to: Endpoint): number {
     const link = this.#links.get(keyOf(to))
-    if (link === undefined) return 0
+    if (link === undefined || link.connection.over) return 0
     const { connection: { room }, pipe: { waiting } } = link
     return room > MAX_BLOCK ? Math.max(2 * MAX_BLOCK, Math.min(room, WAITING - waiting) & -MAX_BLOCK) : room
   }
