@@ -10,6 +10,7 @@ const WORLDS: readonly (readonly [string, () => World])[] = [
   ['where a tenth is lost, doubled and late', () => inTestNet({ seed: 1, loss: 0.1, duplicate: 0.1, reorder: 0.1 })],
   ['on our stacks, over UDP', () => onStacks('coap', { seed: 1, loss: 0.05 })],
   ['on our stacks, over TCP', () => onStacks('coap+tcp', { seed: 1, loss: 0.05 })],
+  ['by radio', () => onStacks('coap', { seed: 1, loss: 0.05, air: true })],
 ]
 
 for (const [title, world] of WORLDS) {

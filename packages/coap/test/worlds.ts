@@ -2,8 +2,9 @@
 
 import { virtual, type VirtualEnv } from '@favonius/clock'
 import { ethernet } from '@favonius/ethernet'
+import { ieee802154 } from '@favonius/ieee802154'
 import { ipv6 } from '@favonius/ipv6'
-import { simulate } from '@favonius/sim'
+import { simulate, type Simulation } from '@favonius/sim'
 import { sockets } from '@favonius/sockets'
 import { tcp } from '@favonius/tcp'
 import { udp } from '@favonius/udp'
@@ -57,18 +58,27 @@ export function inTestNet({ seed, ...faults }: Pick<Faults, 'loss' | 'duplicate'
   }
 }
 
-/** Our stacks, on one Ethernet. */
-export function onStacks(scheme: 'coap' | 'coap+tcp', { seed, loss }: { readonly seed: number; readonly loss: number }): World {
-  const net = simulate({ seed, record: false })
+/** Nodes with our stacks, on one Ethernet. */
+const onEthernet = (net: Simulation, loss: number) => {
   const lan = net.ethernet({ latency: 5, loss })
-  const nodes: ReturnType<typeof nodeAt>[] = []
-  const nodeAt = (address: string) => {
-    const node = net.node(address, [ethernet(), ipv6(), udp(), tcp(), sockets()] as const, lan)
+  return (address: string) => net.node(address, [ethernet(), ipv6(), udp(), tcp(), sockets()] as const, lan)
+}
+
+/** Radios that all hear each other. */
+const inAir = (net: Simulation, loss: number) => {
+  const air = net.air({ loss })
+  let placed = 0
+  return (address: string) => net.node(address, [ieee802154(), ipv6(), udp(), tcp(), sockets()] as const, air, { at: [placed++, 0] })
+}
+
+/** Our stacks. */
+export function onStacks(scheme: 'coap' | 'coap+tcp', { seed, loss, air = false }: { readonly seed: number; readonly loss: number; readonly air?: boolean }): World {
+  const net = simulate({ seed, record: false })
+  const place = (air ? inAir : onEthernet)(net, loss)
+  const nodes: ReturnType<typeof place>[] = []
+  const made = (address: string): ReturnType<typeof place> => {
+    const node = place(address)
     node.stack.ipv6.addAddress(node.iface, `${address}/64`)
-    return node
-  }
-  const made = (address: string): ReturnType<typeof nodeAt> => {
-    const node = nodeAt(address)
     nodes.push(node)
     return node
   }
