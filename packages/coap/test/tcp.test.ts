@@ -127,6 +127,35 @@ test('a request that is never answered is ETIMEDOUT, and a message that is too l
   assert.equal(say(), ['7.05', 'end'])
 })
 
+test('RFC 7641 §3.6: what nobody waits for any more is not observed any more', () => {
+  const to = { address: '::', port: 1 }
+  const observe = (value: number): Draft => ({ code: CODE.GET, options: [[OPTION.OBSERVE, value], [OPTION.URI_PATH, 'x']] })
+  const { connection, hear, say } = begin({ responseTimeout: 1000 })
+  hear(NONE, { code: SIGNAL.CSM })
+  const ask = (exchange: number, value: number): void => connection.handle({ kind: 'request', exchange, to, draft: observe(value), confirmable: true, keep: true }, 0)
+  for (let exchange = 1; exchange <= 6; exchange++) ask(exchange, 0)
+  say()
+  // The first is not answered in time, the second given up before it is.
+  connection.handle({ kind: 'cancel', exchange: 2 }, 0)
+  assert.equal(say(), ['0.01 00000002'])
+  // The third is observed, and then left as it should be.
+  const token = (number: number): Uint8Array => Uint8Array.of(0, 0, 0, number)
+  hear(token(3), { code: CODE.CONTENT, options: [[OPTION.OBSERVE, 5]] })
+  ask(3, 1)
+  assert.equal(say(), ['response 3', '0.01 00000003'])
+  hear(token(3), { code: CODE.CONTENT })
+  connection.handle({ kind: 'cancel', exchange: 3 }, 0)
+  // The fourth is refused, the fifth not to be observed, the sixth observed until nobody wants it.
+  hear(token(4), { code: CODE.NOT_FOUND })
+  hear(token(5), { code: CODE.CONTENT })
+  hear(token(6), { code: CODE.CONTENT, options: [[OPTION.OBSERVE, 5]] })
+  assert.equal(say(), ['response 3', 'response 4', 'response 5', 'response 6'])
+  for (const exchange of [4, 5, 6]) connection.handle({ kind: 'cancel', exchange }, 0)
+  assert.equal(say(), ['0.01 00000006'])
+  connection.tick(1000)
+  assert.equal(say(), ['0.01 00000001', 'failed 1 ETIMEDOUT'])
+})
+
 // ---- one end ----
 
 const inMemory = (run: (made: { net: TestStreams; env: VirtualEnv }) => Promise<void>) => async (): Promise<void> => {

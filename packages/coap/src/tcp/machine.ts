@@ -5,6 +5,8 @@ import { MAX_BLOCK, sizeWithin } from '../blocks.ts'
 import { unacceptable } from '../definitions.ts'
 import type { Asked, CoapInput, CoapOutput } from '../events.ts'
 import { Job, Jobs } from '../jobs.ts'
+import * as OPTION from '../numbers.ts'
+import { DEREGISTER, REGISTER } from '../observe.ts'
 import type { Settings } from '../serving.ts'
 import type { CoapStatistics } from '../statistics.ts'
 import { fourBytes, Message, type Draft } from '../wire.ts'
@@ -23,6 +25,8 @@ export type ConnectionOutput = Exclude<CoapOutput, { readonly kind: 'send' }>
 class Exchange extends Job {
   readonly number: number
   readonly keep: boolean
+  /** What was asked to be observed by, as long as the peer may tell. */
+  registration: Draft | undefined
 
   constructor(number: number, keep: boolean) {
     super()
@@ -72,6 +76,7 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
         const exchange = this.#exchanges.get(input.exchange) ?? new Exchange(input.exchange, input.keep ?? false)
         this.#exchanges.set(input.exchange, exchange)
         this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
+        exchange.registration = input.draft.options?.some(([number, value]) => number === OPTION.OBSERVE && value === REGISTER) ? input.draft : undefined
         // RFC 8323 §5.3.1: more is not taken.
         if (!this.#write(fourBytes(input.exchange), input.draft)) this.#fail(input.exchange, 'EMSGSIZE')
         return
@@ -83,7 +88,10 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
         this.#jobs.schedule(exchange, now + this.#settings.responseTimeout)
         return void this.#write(fourBytes(input.exchange), { code: SIGNAL.PING })
       }
-      case 'cancel': return this.#end(input.exchange)
+      case 'cancel': {
+        this.#takeBack(input.exchange)
+        return this.#end(input.exchange)
+      }
       case 'respond': {
         const { request, draft } = input
         if (!request.answered && draft !== undefined && !this.#write(request.token, draft)) this.#write(request.token, { code: 0xa0 })
@@ -103,7 +111,18 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
   }
 
   tick(now: Instant): void {
-    for (let job = this.#jobs.take(now); job !== undefined; job = this.#jobs.take(now)) this.#fail(job.number, 'ETIMEDOUT')
+    for (let job = this.#jobs.take(now); job !== undefined; job = this.#jobs.take(now)) {
+      this.#takeBack(job.number)
+      this.#fail(job.number, 'ETIMEDOUT')
+    }
+  }
+
+  /** RFC 7641 §3.6: where messages are, who is told what it does not wait for answers by a reset. Here there is none: it says so. */
+  #takeBack(number: number): void {
+    const registration = this.#exchanges.get(number)?.registration
+    if (registration === undefined) return
+    const options = registration.options!.map((option) => (option[0] === OPTION.OBSERVE ? [OPTION.OBSERVE, DEREGISTER] as const : option))
+    this.#write(fourBytes(number), { ...registration, options })
   }
 
   poll(): ConnectionOutput | undefined {
@@ -208,6 +227,8 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
       this.#statistics.dropped.option++
       return this.#fail(number, 'EPROTO')
     }
+    // Of what is refused, or not to be observed, nothing more is told.
+    if (message.code >> 5 !== 2 || !message.find(OPTION.OBSERVE)) exchange.registration = undefined
     if (exchange.keep) this.#jobs.cancel(exchange)
     else this.#end(number)
     this.#out.push({ kind: 'response', exchange: number, message: message.own(), from: this.#remote })
