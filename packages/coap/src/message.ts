@@ -164,7 +164,7 @@ export class Message {
     return this.u8.subarray(this.payloadAt)
   }
 
-  /** A copy with bytes of its own. */
+  /** A copy with bytes of its own; they stand on a sheet with those of others. */
   own(): Message {
     const copy = new Message()
     const { length } = this.u8

@@ -12,7 +12,7 @@ export class CoapRequest {
   readonly from: Endpoint
   /** It was sent to a group: what is no news for whoever asked need not be answered (RFC 7252 §8.2). */
   readonly multicast: boolean
-  /** The message, of several the last, with bytes of its own. */
+  /** The message, of several the last. Its bytes stand beside those of others: their buffer is not to be transferred. */
   readonly message: Message
   /** Where the payload belongs, when it is one of several blocks (`each`). */
   readonly block: Block | undefined
@@ -46,7 +46,7 @@ export class CoapRequest {
 
   /** The body: all of it; nothing where the resource takes a `stream`, and one block where it takes `each`. Not to be written to: an observer's is read with each change. */
   get payload(): Uint8Array {
-    return this.#payload ??= this.message.payload
+    return this.#payload ??= this.message.payload.slice()
   }
 
   get text(): string {

@@ -10,7 +10,7 @@ import { codeText, type Message } from './wire.ts'
 export class CoapResponse {
   /** Who answered. */
   readonly from: Endpoint
-  /** The message, of several the first, with bytes of its own. */
+  /** The message, of several the first. Its bytes stand beside those of others: their buffer is not to be transferred. */
   readonly message: Message
   #payload?: Uint8Array | undefined
   readonly #rest: AsyncIterable<Uint8Array> | undefined
@@ -39,7 +39,7 @@ export class CoapResponse {
 
   /** The body: all of it, or its first block when the request said `stream`. */
   get payload(): Uint8Array {
-    return this.#payload ??= this.message.payload
+    return this.#payload ??= this.message.payload.slice()
   }
 
   get text(): string {

@@ -188,7 +188,7 @@ export class CoapServer {
     const { payload } = message
     const { blocks = 'whole' } = resource.options
     const { blockSize, maxBody } = this.#settings
-    const request = new CoapRequest(message, from, multicast, payload, block)
+    const request = new CoapRequest(message, from, multicast, undefined, block)
     const refuse = (code: number, options: readonly Option[] = []): void => this.#reply(received, request, refusal(code, '', options))
     // RFC 7959 §2.8: to a group nothing goes block by block.
     if (multicast || !fits(block, payload.length)) return refuse(CODE.BAD_REQUEST)

@@ -476,6 +476,19 @@ test('notifications out of order are not told', () => between({ seed: 3, reorder
   await observation.return()
 }))
 
+test('a payload has a buffer of its own: who transfers it takes nothing from others', () => between({}, async ({ client, server }) => {
+  const buffers: number[] = []
+  server.resource('/echo', { post: ({ payload }) => {
+    buffers.push(payload.buffer.byteLength)
+    return payload
+  } })
+  for (const length of [1, 40, 500]) {
+    const { payload } = await client.post(at('/echo'), new Uint8Array(length).fill(length))
+    buffers.push(payload.buffer.byteLength)
+  }
+  assert.equal(buffers, [1, 1, 40, 40, 500, 500])
+}))
+
 test('a slow consumer loses the oldest, and knows how many', () => between({ client: { maxNotifications: 4 } }, async ({ client, server, env }) => {
   let state = 0
   const resource = server.resource('/obs', { observable: true, get: () => ({ payload: String(state), maxAge: 10_000 }) })
