@@ -28,7 +28,9 @@ export class Observer {
   constructor(number: number, resource: Resource, token: Uint8Array, request: CoapRequest, contentFormat: OptionValue | undefined, now: Instant) {
     this.number = number
     this.resource = resource
-    this.token = token
+    // It stays for long: so it leaves the sheet that it came on, which would stay with it.
+    request.message.u8 = request.message.u8.slice()
+    this.token = token.slice()
     this.request = request
     this.contentFormat = contentFormat
     this.sent = this.confirmed = now

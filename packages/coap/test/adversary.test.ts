@@ -7,6 +7,9 @@ import { suite } from '@favonius/testing'
 import * as CODE from '../src/codes.ts'
 import { formatLinks, matchesFilter, parseLinks, type Link } from '../src/links.ts'
 import * as OPTION from '../src/numbers.ts'
+import { Observers } from '../src/observers.ts'
+import { CoapRequest } from '../src/request.ts'
+import { Resource } from '../src/router.ts'
 import { parseUri } from '../src/uri.ts'
 import { blockValue, readBlock } from '../src/blocks.ts'
 import { Assembly } from '../src/transfers.ts'
@@ -156,6 +159,16 @@ test('a body in small blocks keeps its own bytes, not the sheets that its messag
   }
   sheet.fill(0xff)
   assert.equal([...assembly.whole()], Array.from({ length: 64 }, (_, i) => i & ~15))
+})
+
+test('an observer keeps its own bytes, not the sheet that it came on', () => {
+  const message = new Message()
+  message.read(emit(TYPE.CON, 1, Uint8Array.of(7), { code: CODE.GET, options: [[OPTION.OBSERVE, 0], [OPTION.URI_PATH, 'obs']] }))
+  const own = message.own()
+  assert.ok(own.u8.buffer.byteLength > 1000)
+  const request = new CoapRequest(own, { address: CLIENT, port: 5683 }, false)
+  const { token } = new Observers(1).add(new Resource('/obs', {}, () => {}, () => {}), own.token, request, undefined, 0)!
+  assert.equal([token, token.buffer.byteLength, own.u8.buffer.byteLength, request.path], [Uint8Array.of(7), 1, own.u8.length, ['obs']])
 })
 
 test('resets are never answered, and never for nothing', () => between({}, async ({ net, env, server, client }) => {
