@@ -40,8 +40,12 @@ export class Ask {
     const payload = wholeOf(this.#call.payload)
     const { blockSize } = this.#call
     const early: Option[] = blockSize === undefined ? [] : [[OPTION.BLOCK2, blockValue(0, false, sizeWithin(blockSize))]]
-    if (payload === undefined || payload.length > this.#settings.blockSize) return this.#upload(early, payload)
-    return this.#once([...this.#options, ...early], payload)
+    return this.#isShort(payload) ? this.#once([...this.#options, ...early], payload) : this.#upload(early, payload)
+  }
+
+  /** Whether a body goes in one message. */
+  #isShort(payload: Uint8Array | undefined): payload is Uint8Array {
+    return payload !== undefined && payload.length <= this.#settings.blockSize
   }
 
   /** One message there, and one back. */
@@ -52,7 +56,7 @@ export class Ask {
   /** The body, when it goes in one message. */
   get #short(): Uint8Array | undefined {
     const payload = wholeOf(this.#call.payload)
-    return payload !== undefined && payload.length <= this.#settings.blockSize ? payload : undefined
+    return this.#isShort(payload) ? payload : undefined
   }
 
   /** A registration, or its end. Throws EMSGSIZE: it is said again and again under one token, so that in blocks one would be mixed with the other. */

@@ -97,12 +97,13 @@ export class Replies {
     const flow = this.#transfers.find(keyOf(request.message, request.from, 'down'), Outflow)
     // Some say again what they fetch, and some do not (RFC 7959 §2.7); what is said must be the same.
     if (flow === undefined || (request.payload.length > 0 && request.payload.join() !== flow.asked.join())) return undefined
-    const size = (): number => Math.min(block.size, this.#room(request.from))
-    return after(this.#env, flow.read(block.offset, size()), (read) => {
+    const room = (): number => Math.min(block.size, this.#room(request.from))
+    return after(this.#env, flow.read(block.offset, room()), (read) => {
       if (read === undefined) return undefined
-      const { bytes, more } = cut(read, size())
+      const size = room()
+      const { bytes, more } = cut(read, size)
       if (bytes.length === 0) return { code: CODE.BAD_REQUEST, payload: toBytes('behind the end') }
-      return { code: flow.code, options: [...flow.options, [OPTION.BLOCK2, blockValue(block.offset, more, size())]], payload: bytes }
+      return { code: flow.code, options: [...flow.options, [OPTION.BLOCK2, blockValue(block.offset, more, size)]], payload: bytes }
     }, (error) => this.#failed(error, request))
   }
 }

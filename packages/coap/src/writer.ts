@@ -145,11 +145,11 @@ export function roomFor({ options, payload }: Draft): number {
 
 const writer = /* @__PURE__ */ new Writer()
 
-/** An empty message (RFC 7252 §4.1). */
-export const emptyMessage = (type: number, id: number): Uint8Array => Uint8Array.of(0x40 | (type << 4), 0, id >>> 8, id)
-
 /** A datagram, in bytes of its own. */
 export function emit(type: number, id: number, token: Uint8Array, draft: Draft): Uint8Array {
   sheet.reserve(HEADER + token.length + roomFor(draft))
   return sheet.take(writer.begin(sheet.u8, type, draft.code, id, token, sheet.at).draft(draft))
 }
+
+/** An empty message (RFC 7252 §4.1). */
+export const emptyMessage = (type: number, id: number): Uint8Array => emit(type, id, NOTHING, { code: 0 })

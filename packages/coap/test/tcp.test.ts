@@ -11,8 +11,9 @@ import { sockets } from '@favonius/sockets'
 import { tcp } from '@favonius/tcp'
 import { codeOf, inWorld, suite } from '@favonius/testing'
 import { udp } from '@favonius/udp'
-import { CODE, CoapClient, CoapServer, OPTION, type CoapStatistics, type Settings } from '../src/index.ts'
+import { CODE, CoapClient, CoapServer, OPTION, type Settings } from '../src/index.ts'
 import { serverDefaults } from '../src/serving.ts'
+import { statistics } from '../src/statistics.ts'
 import { CoapStreams } from '../src/tcp/index.ts'
 import { Connection, type ConnectionOutput } from '../src/tcp/machine.ts'
 import { BLOCK_WISE_TRANSFER, Deframer, emitFrame, inStreams, MAX_MESSAGE_SIZE, readFrame, SIGNAL } from '../src/tcp/wire.ts'
@@ -60,7 +61,6 @@ test('fuzz: no bytes make a connection throw, and what is no message ends it', (
   }), { numRuns: 2000 })
 })
 
-const statistics = (): CoapStatistics => ({ sent: 0, received: 0, retransmitted: 0, forgotten: 0, dropped: { malformed: 0, type: 0, duplicate: 0, token: 0, unexpected: 0, peers: 0, option: 0, unsent: 0 } })
 const begin = (settings: Partial<Settings> = {}, serves = true) => {
   const counted = statistics()
   const connection = new Connection({ address: '2001:db8::2', port: 5683 }, { ...serverDefaults, ...settings }, counted, serves, inStreams)

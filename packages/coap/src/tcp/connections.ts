@@ -79,23 +79,26 @@ export abstract class Connections implements Carrier {
     return this.#links.size
   }
 
+  /** The connection with a peer, unless it is over. */
+  #with(peer: Endpoint): Link | undefined {
+    const link = this.#links.get(keyOf(peer))
+    return link?.connection.over ? undefined : link
+  }
+
   /** As much as the peer takes, but what waits for it: many bodies at once are not more than may wait. */
   room(to: Endpoint): number {
-    const link = this.#links.get(keyOf(to))
-    if (link === undefined || link.connection.over) return 0
+    const link = this.#with(to)
+    if (link === undefined) return 0
     const { connection: { room }, pipe: { waiting } } = link
     return room > MAX_BLOCK ? Math.max(2 * MAX_BLOCK, Math.min(room, WAITING - waiting) & -MAX_BLOCK) : room
   }
 
   handle(input: CoapInput): void {
     switch (input.kind) {
-      case 'request': case 'ping': {
-        const link = this.#links.get(keyOf(input.to))
-        return this.give(link !== undefined && !link.connection.over ? link : this.begin(input.to, (made) => this.connect(made)), input)
-      }
-      case 'respond': return this.give(this.#links.get(keyOf(input.request.from)), input)
+      case 'request': case 'ping': return this.give(this.#with(input.to) ?? this.begin(input.to, (link) => this.connect(link)), input)
+      case 'respond': return this.give(this.#with(input.request.from), input)
       case 'notify': {
-        const link = this.#links.get(keyOf(input.to))
+        const link = this.#with(input.to)
         // RFC 8323 §7.4: with the connection its observations are over.
         if (link === undefined) this.server?.({ kind: 'notified', observer: input.observer, code: 'ECONNRESET' })
         else this.give(link, input)

@@ -149,11 +149,6 @@ export class Connection implements Machine<ConnectionInput, ConnectionOutput> {
     return this.#ended
   }
 
-  /** Exchanges that are not over. */
-  get open(): number {
-    return this.#exchanges.size
-  }
-
   /** It is over: whatever is wanted of it fails. */
   #refuse(input: ConnectionInput): void {
     if (input.kind === 'request' || input.kind === 'ping') this.#out.push({ kind: 'failed', exchange: input.exchange, code: 'ECONNRESET' })
