@@ -173,6 +173,17 @@ test('the rest is waited for, and not for ever', async () => {
   await here.end()
 })
 
+/** A datagram comes whole, whatever comes behind each of its fragments. */
+function comesThrough(here: ReturnType<typeof world>, flood: () => void): void {
+  const payloads = here.send(whole(1000), { room: 102 })
+  const made = payloads.map((payload) => {
+    const got = here.receive(payload)
+    if (got === undefined) flood()
+    return got
+  })
+  assert.is(textOf(made.at(-1)!), textOf(whole(1000)))
+}
+
 test('a station that begins ever new datagrams stops nobody else', async () => {
   const here = world()
   const flooder = eui64('02:00:00:00:00:00:06:66')
@@ -182,13 +193,7 @@ test('a station that begins ever new datagrams stops nobody else', async () => {
   }
   flood()
   for (let round = 0; round < 5; round++) {
-    const payloads = here.send(whole(1000), { room: 102 })
-    const made = payloads.map((payload) => {
-      const got = here.receive(payload)
-      if (got === undefined) flood()
-      return got
-    })
-    assert.is(textOf(made.at(-1)!), textOf(whole(1000)))
+    comesThrough(here, flood)
     assert.ok(here.layer.waiting <= 16)
   }
   assert.ok(here.drops()['fragments made room for others']! > 5000)
@@ -202,13 +207,7 @@ test('nor do as many stations as there is room for', async () => {
     for (let i = 0; i < 15; i++) here.receive(next(1280, 1, 40, counting(8)), { from: eui64(bytes('020000000000', n >> 8 & 255, n++ & 255)) })
   }
   flood()
-  const payloads = here.send(whole(1000), { room: 102 })
-  const made = payloads.map((payload) => {
-    const got = here.receive(payload)
-    if (got === undefined) flood()
-    return got
-  })
-  assert.is(textOf(made.at(-1)!), textOf(whole(1000)))
+  comesThrough(here, flood)
   await here.end()
 })
 
